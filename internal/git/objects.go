@@ -1,0 +1,412 @@
+package git
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io/fs"
+	"path"
+	"sort"
+	"strconv"
+	"strings"
+	"testing/fstest"
+	"time"
+)
+
+// An Entry is one file of a tree.
+type Entry struct {
+	Mode string // "100644", "100755", "120000", "160000", "040000"
+	Type string // blob, tree, commit
+	ID   string
+	Path string // relative to the tree that was listed
+}
+
+// List gives the entries of a tree-ish below the paths (all for none), recursively.
+func (r *Repo) List(ctx context.Context, treeish string, paths ...string) ([]Entry, error) {
+	args := append([]string{"ls-tree", "-r", "-z", "--full-tree", treeish, "--"}, paths...)
+	out, err := r.exec(ctx, command{args: r.at(args...)})
+	if err != nil {
+		return nil, err
+	}
+	return parseTree(out), nil
+}
+
+func parseTree(out []byte) []Entry {
+	var entries []Entry
+	for rec := range bytes.SplitSeq(out, []byte{0}) {
+		meta, name, ok := strings.Cut(string(rec), "\t")
+		fields := strings.Fields(meta)
+		if !ok || len(fields) < 3 {
+			continue
+		}
+		entries = append(entries, Entry{Mode: fields[0], Type: fields[1], ID: fields[2], Path: name})
+	}
+	return entries
+}
+
+// ReadFile returns one file of a tree-ish. The error wraps fs.ErrNotExist when it is not there.
+func (r *Repo) ReadFile(ctx context.Context, treeish, name string) ([]byte, error) {
+	out, err := r.exec(ctx, command{args: r.at("cat-file", "blob", treeish+":"+name)})
+	if exitCode(err) >= 0 {
+		return nil, fmt.Errorf("%s at %s: %w", name, short(treeish), fs.ErrNotExist)
+	}
+	return out, err
+}
+
+// Snapshot reads the files of a tree-ish below the paths into memory.
+func (r *Repo) Snapshot(ctx context.Context, treeish string, paths ...string) (fs.FS, error) {
+	entries, err := r.List(ctx, treeish, paths...)
+	if err != nil {
+		return nil, err
+	}
+	var want bytes.Buffer
+	var files []Entry
+	for _, e := range entries {
+		if e.Type == "blob" && e.Mode != "120000" {
+			files = append(files, e)
+			fmt.Fprintln(&want, e.ID)
+		}
+	}
+	out, err := r.exec(ctx, command{args: r.at("cat-file", "--batch"), stdin: want.Bytes()})
+	if err != nil {
+		return nil, err
+	}
+	snapshot := fstest.MapFS{}
+	for _, e := range files {
+		header, rest, ok := bytes.Cut(out, []byte{'\n'})
+		fields := strings.Fields(string(header))
+		if !ok || len(fields) != 3 {
+			return nil, fmt.Errorf("reading %s: git answered %q", e.Path, header)
+		}
+		size, err := strconv.Atoi(fields[2])
+		if err != nil || size > len(rest)-1 {
+			return nil, fmt.Errorf("reading %s: git answered %q", e.Path, header)
+		}
+		snapshot[e.Path] = &fstest.MapFile{Data: rest[:size:size], Mode: 0o644}
+		out = rest[size+1:]
+	}
+	return snapshot, nil
+}
+
+// Write stores data as a blob and returns its name.
+func (r *Repo) Write(ctx context.Context, data []byte) (string, error) {
+	out, err := r.exec(ctx, command{args: r.at("hash-object", "-w", "--stdin", "--no-filters"), stdin: data})
+	return strings.TrimSpace(string(out)), err
+}
+
+// Replace returns the tree that is treeish with the given files written; nil data removes one. It uses neither an
+// index nor a checkout.
+func (r *Repo) Replace(ctx context.Context, treeish string, files map[string][]byte) (string, error) {
+	names := make([]string, 0, len(files))
+	for name := range files {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	tree := treeish
+	for _, name := range names {
+		blob := ""
+		if files[name] != nil {
+			id, err := r.Write(ctx, files[name])
+			if err != nil {
+				return "", err
+			}
+			blob = id
+		}
+		next, err := r.put(ctx, tree, strings.Split(name, "/"), blob)
+		if err != nil {
+			return "", err
+		}
+		tree = next
+	}
+	return tree, nil
+}
+
+func (r *Repo) put(ctx context.Context, tree string, elems []string, blob string) (string, error) {
+	var entries []Entry
+	if tree != "" {
+		out, err := r.exec(ctx, command{args: r.at("ls-tree", "-z", tree)})
+		if err != nil {
+			return "", err
+		}
+		entries = parseTree(out)
+	}
+	var old Entry
+	kept := entries[:0]
+	for _, e := range entries {
+		if e.Path == elems[0] {
+			old = e
+			continue
+		}
+		kept = append(kept, e)
+	}
+	fresh := Entry{Mode: "100644", Type: "blob", ID: blob, Path: elems[0]}
+	switch {
+	case len(elems) > 1:
+		below := ""
+		if old.Type == "tree" {
+			below = old.ID
+		}
+		id, err := r.put(ctx, below, elems[1:], blob)
+		if err != nil {
+			return "", err
+		}
+		fresh = Entry{Mode: "040000", Type: "tree", ID: id, Path: elems[0]}
+	case old.Type == "blob" && old.Mode != "120000":
+		fresh.Mode = old.Mode
+	}
+	if fresh.ID != "" {
+		kept = append(kept, fresh)
+	}
+	var in bytes.Buffer
+	for _, e := range kept {
+		fmt.Fprintf(&in, "%s %s %s\t%s\x00", e.Mode, e.Type, e.ID, e.Path)
+	}
+	out, err := r.exec(ctx, command{args: r.at("mktree", "-z"), stdin: in.Bytes()})
+	return strings.TrimSpace(string(out)), err
+}
+
+// A Commit is what CommitTree writes.
+type Commit struct {
+	Tree    string
+	Parents []string
+	Message string
+	Sign    bool   // sign it as the user's configuration says; commit-tree alone ignores commit.gpgsign
+	Author  string // "Name <mail>"; empty for the user
+}
+
+// CommitTree writes a commit object; no ref changes. A clock fixed by SOURCE_DATE_EPOCH gives both dates.
+func (r *Repo) CommitTree(ctx context.Context, c Commit) (string, error) {
+	args := []string{"commit-tree"}
+	for _, p := range c.Parents {
+		args = append(args, "-p", p)
+	}
+	if c.Sign {
+		args = append(args, "-S")
+	}
+	out, err := r.exec(ctx, command{args: r.at(append(args, c.Tree)...), stdin: []byte(c.Message), dated: true})
+	return strings.TrimSpace(string(out)), err
+}
+
+// Signs tells whether the user wants commits signed.
+func (r *Repo) Signs(ctx context.Context) bool {
+	out, err := r.run(ctx, "config", "--type=bool", "--get", "commit.gpgsign")
+	return err == nil && out == "true"
+}
+
+// Tree gives the name of the tree of a commit.
+func (r *Repo) Tree(ctx context.Context, commit string) (string, error) {
+	return r.Resolve(ctx, commit+"^{tree}")
+}
+
+// Message returns the full message of a commit.
+func (r *Repo) Message(ctx context.Context, commit string) (string, error) {
+	return r.run(ctx, "show", "-s", "--format=%B", "--end-of-options", commit)
+}
+
+// Parent returns the first parent of a commit, or "" for a root commit.
+func (r *Repo) Parent(ctx context.Context, commit string) (string, error) {
+	return r.run(ctx, "show", "-s", "--format=%P", "--end-of-options", commit)
+}
+
+// IsAncestor tells whether commit a is b or one of its ancestors.
+func (r *Repo) IsAncestor(ctx context.Context, a, b string) (bool, error) {
+	_, err := r.run(ctx, "merge-base", "--is-ancestor", a, b)
+	if exitCode(err) == 1 {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// A Ref is a name and the commit that it stands at.
+type Ref struct{ Name, Commit string }
+
+// Refs lists the refs below a prefix, sorted by name.
+func (r *Repo) Refs(ctx context.Context, prefix string) ([]Ref, error) {
+	out, err := r.run(ctx, "for-each-ref", "--format=%(objectname) %(refname)", prefix)
+	if err != nil {
+		return nil, err
+	}
+	var refs []Ref
+	for line := range strings.Lines(out) {
+		if commit, name, ok := strings.Cut(strings.TrimSpace(line), " "); ok {
+			refs = append(refs, Ref{Name: name, Commit: commit})
+		}
+	}
+	return refs, nil
+}
+
+// ErrMoved is in the error of UpdateRef when the ref did not have the old value.
+var ErrMoved = fmt.Errorf("the ref moved")
+
+// Zero stands for "does not exist" as an old value.
+const Zero = "0000000000000000000000000000000000000000"
+
+// UpdateRef moves a ref by compare and swap: old is its value now, Zero for a new one, "" to overwrite.
+func (r *Repo) UpdateRef(ctx context.Context, name, commit, old, reason string) error {
+	args := []string{"update-ref", "-m", reason, name, commit}
+	if old != "" {
+		args = append(args, old)
+	}
+	_, err := r.run(ctx, args...)
+	if exitCode(err) > 0 {
+		return fmt.Errorf("%w: %v", ErrMoved, err)
+	}
+	return err
+}
+
+// DeleteRef removes a ref; one that is not there is no error.
+func (r *Repo) DeleteRef(ctx context.Context, name string) error {
+	_, err := r.run(ctx, "update-ref", "-d", name)
+	return err
+}
+
+// Merge merges two commits in memory. conflicts names the paths that need a person; the tree then is not usable.
+func (r *Repo) Merge(ctx context.Context, ours, theirs string) (tree string, conflicts []string, err error) {
+	out, err := r.exec(ctx, command{args: r.at("merge-tree", "--write-tree", "--name-only", "-z", "--no-messages", ours, theirs)})
+	fields := strings.Split(strings.TrimRight(string(out), "\x00"), "\x00")
+	if exitCode(err) == 1 {
+		return "", fields[1:], nil
+	}
+	if err != nil {
+		return "", nil, err
+	}
+	return fields[0], nil, nil
+}
+
+// A Change is one path that differs between two trees.
+type Change struct {
+	Path    string
+	Status  string // A, M, D or T
+	Added   int    // lines; -1 for a binary file
+	Removed int
+}
+
+// Changes compares two tree-ishes, renames not followed.
+func (r *Repo) Changes(ctx context.Context, from, to string) ([]Change, error) {
+	names, err := r.exec(ctx, command{args: r.at("diff-tree", "-r", "-z", "--no-renames", "--name-status", from, to)})
+	if err != nil {
+		return nil, err
+	}
+	numbers, err := r.exec(ctx, command{args: r.at("diff-tree", "-r", "-z", "--no-renames", "--no-textconv", "--no-ext-diff", "--numstat", from, to)})
+	if err != nil {
+		return nil, err
+	}
+	counts := map[string][2]int{}
+	for rec := range strings.SplitSeq(string(numbers), "\x00") {
+		f := strings.SplitN(rec, "\t", 3)
+		if len(f) == 3 {
+			counts[f[2]] = [2]int{atoi(f[0]), atoi(f[1])}
+		}
+	}
+	var changes []Change
+	fields := strings.Split(strings.TrimRight(string(names), "\x00"), "\x00")
+	for i := 0; i+1 < len(fields); i += 2 {
+		n := counts[fields[i+1]]
+		changes = append(changes, Change{Path: fields[i+1], Status: fields[i][:1], Added: n[0], Removed: n[1]})
+	}
+	return changes, nil
+}
+
+func atoi(s string) int {
+	n, err := strconv.Atoi(s)
+	if err != nil {
+		return -1
+	}
+	return n
+}
+
+// Diff returns the patch between two tree-ishes for the paths (all for none), without colour, external programs or
+// renames.
+func (r *Repo) Diff(ctx context.Context, from, to string, paths ...string) ([]byte, error) {
+	args := []string{"diff-tree", "-r", "-p", "--no-color", "--no-ext-diff", "--no-textconv", "--no-renames", "--full-index", from, to, "--"}
+	return r.exec(ctx, command{args: r.at(append(args, paths...)...)})
+}
+
+// Dirty lists the paths of the checkout that differ from HEAD or are untracked, below the paths (all for none).
+func (r *Repo) Dirty(ctx context.Context, paths ...string) ([]string, error) {
+	args := append([]string{"status", "--porcelain", "-z", "--untracked-files=all", "--no-renames", "--"}, paths...)
+	out, err := r.exec(ctx, command{args: r.at(args...)})
+	if err != nil {
+		return nil, err
+	}
+	var dirty []string
+	for rec := range strings.SplitSeq(string(out), "\x00") {
+		if len(rec) > 3 {
+			dirty = append(dirty, rec[3:])
+		}
+	}
+	return dirty, nil
+}
+
+// FastForward moves the checked-out branch and the checkout to a commit, as `git merge --ff-only` does: it keeps
+// unrelated dirty and staged files and refuses, changing nothing, where one stands in the way.
+func (r *Repo) FastForward(ctx context.Context, commit string) error {
+	_, err := r.exec(ctx, command{args: append([]string{"-C", r.Dir}, r.at("merge", "--ff-only", "-q", "--no-stat", commit)...)})
+	return err
+}
+
+// Add stages paths of the checkout as they are.
+func (r *Repo) Add(ctx context.Context, paths ...string) error {
+	if len(paths) == 0 {
+		return nil
+	}
+	args := append([]string{"-C", r.Dir}, r.at("add", "-A", "--pathspec-from-file=-", "--pathspec-file-nul")...)
+	_, err := r.exec(ctx, command{args: args, stdin: []byte(strings.Join(literal(paths), "\x00"))})
+	return err
+}
+
+// Commit commits exactly the given paths of the checkout with the user's identity, signature and hooks; other staged
+// changes stay staged.
+func (r *Repo) Commit(ctx context.Context, message string, paths ...string) error {
+	if err := r.Add(ctx, paths...); err != nil {
+		return err
+	}
+	args := append([]string{"-C", r.Dir}, r.at("commit", "-q", "-F", "-", "--")...)
+	_, err := r.exec(ctx, command{args: append(args, literal(paths)...), stdin: []byte(message), hooks: true, dated: true})
+	return err
+}
+
+// literal marks paths so that git does not read patterns into them.
+func literal(paths []string) []string {
+	marked := make([]string, len(paths))
+	for i, p := range paths {
+		marked[i] = ":(top,literal)" + path.Clean(p)
+	}
+	return marked
+}
+
+// Log returns the commits of a range that carry a trailer, oldest first, as pairs of commit and trailer value.
+func (r *Repo) Log(ctx context.Context, trailer, revs string) ([]Ref, error) {
+	out, err := r.run(ctx, "log", "--reverse", "--format=%H%x09%(trailers:key="+trailer+",valueonly,separator=%x2C)", "--end-of-options", revs)
+	if err != nil {
+		return nil, err
+	}
+	var found []Ref
+	for line := range strings.Lines(out) {
+		commit, value, _ := strings.Cut(strings.TrimRight(line, "\n"), "\t")
+		if value != "" {
+			found = append(found, Ref{Name: value, Commit: commit})
+		}
+	}
+	return found, nil
+}
+
+// Now is the clock of this repository's commits: SOURCE_DATE_EPOCH when set, else the given time.
+func (r *Repo) Now(now time.Time) time.Time {
+	s, ok := strings.CutPrefix(r.clock, "@")
+	if !ok {
+		return now
+	}
+	n, err := strconv.ParseInt(strings.TrimSuffix(s, " +0000"), 10, 64)
+	if err != nil {
+		return now
+	}
+	return time.Unix(n, 0).UTC()
+}
+
+func short(rev string) string {
+	if len(rev) > 12 {
+		return rev[:12]
+	}
+	return rev
+}

@@ -1,0 +1,227 @@
+package git
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// A Repo is a user's repository with the checkout that it was opened from. It is safe for concurrent use as far as
+// git's own locks go.
+type Repo struct {
+	Dir       string // top of the checkout, absolute
+	GitDir    string // git directory of this checkout, absolute
+	CommonDir string // git directory that all checkouts share, absolute
+	env       []string
+	clock     string // "@seconds +0000" for author and committer dates, or empty
+}
+
+// location lists the variables that say where a repository is. They are cleared; identity, configuration files and
+// ssh settings pass.
+func location(name string) bool {
+	switch name {
+	case "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY",
+		"GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_NAMESPACE", "GIT_CONFIG_COUNT", "GIT_CONFIG_PARAMETERS", "GIT_EXEC_PATH":
+		return true
+	}
+	return strings.HasPrefix(name, "GIT_CONFIG_KEY_") || strings.HasPrefix(name, "GIT_CONFIG_VALUE_")
+}
+
+// ErrNoRepository is what Open returns where there is no git repository.
+var ErrNoRepository = errors.New("not a git repository")
+
+// Open finds the repository that dir lies in. env is the environment for git. It returns ErrNoRepository when there
+// is none, and an error that says so when git is missing.
+func Open(ctx context.Context, dir string, env []string) (*Repo, error) {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, err
+	}
+	r := &Repo{Dir: abs, env: cleared(env)}
+	for _, kv := range env {
+		if s, ok := strings.CutPrefix(kv, "SOURCE_DATE_EPOCH="); ok && s != "" {
+			r.clock = "@" + s + " +0000"
+		}
+	}
+	out, err := r.exec(ctx, command{args: []string{"-C", abs, "rev-parse", "--path-format=absolute", "--show-toplevel", "--git-dir", "--git-common-dir"}})
+	if err != nil {
+		var exit *Error
+		if errors.As(err, &exit) {
+			if strings.Contains(exit.Stderr, "dubious ownership") {
+				return nil, fmt.Errorf("opening the repository of %s: %s", abs, strings.TrimSpace(exit.Stderr))
+			}
+			return nil, fmt.Errorf("%s: %w", abs, ErrNoRepository)
+		}
+		return nil, err
+	}
+	lines := strings.Split(strings.TrimRight(string(out), "\n"), "\n")
+	if len(lines) != 3 {
+		return nil, fmt.Errorf("%s: %w", abs, ErrNoRepository)
+	}
+	r.Dir, r.GitDir, r.CommonDir = filepath.FromSlash(lines[0]), filepath.FromSlash(lines[1]), filepath.FromSlash(lines[2])
+	return r, nil
+}
+
+func cleared(env []string) []string {
+	kept := slices.DeleteFunc(slices.Clone(env), func(kv string) bool {
+		name, _, _ := strings.Cut(kv, "=")
+		return location(name) || name == "LC_ALL" || name == "LANGUAGE"
+	})
+	return append(kept, "LC_ALL=C", "GIT_TERMINAL_PROMPT=0", "GIT_OPTIONAL_LOCKS=0")
+}
+
+// Error is a git command that failed.
+type Error struct {
+	Args   []string
+	Code   int // exit status
+	Stderr string
+}
+
+func (e *Error) Error() string {
+	msg := strings.TrimSpace(e.Stderr)
+	if msg == "" {
+		msg = fmt.Sprintf("exit status %d", e.Code)
+	}
+	return fmt.Sprintf("git %s: %s", strings.Join(e.Args, " "), msg)
+}
+
+// exitCode gives the exit status of a failed git command, or -1 for any other error.
+func exitCode(err error) int {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Code
+	}
+	return -1
+}
+
+type command struct {
+	args  []string
+	stdin []byte
+	env   []string // added to the repository's
+	hooks bool     // leave core.hooksPath as configured
+	dated bool     // write author and committer dates from the fixed clock, if there is one
+}
+
+// exec runs git and returns its standard output. Children stand in a process group of their own: an interrupt at
+// the terminal, or the end of this process, must not stop git in the middle of a write.
+func (r *Repo) exec(ctx context.Context, c command) ([]byte, error) {
+	full := []string{"-c", "core.fsmonitor=false", "-c", "gc.auto=0", "-c", "maintenance.auto=false", "-c", "core.quotePath=false"}
+	if !c.hooks {
+		full = append(full, "-c", "core.hooksPath="+os.DevNull)
+	}
+	cmd := exec.CommandContext(ctx, "git", append(full, c.args...)...)
+	cmd.Env = append(slices.Clone(r.env), c.env...)
+	if c.dated && r.clock != "" {
+		cmd.Env = append(cmd.Env, "GIT_AUTHOR_DATE="+r.clock, "GIT_COMMITTER_DATE="+r.clock)
+	}
+	cmd.Stdin = bytes.NewReader(c.stdin)
+	var out, errOut bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errOut
+	ownGroup(cmd)
+	cmd.WaitDelay = 5 * time.Second
+	err := cmd.Run()
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return out.Bytes(), &Error{Args: c.args, Code: exit.ExitCode(), Stderr: errOut.String()}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("running git: %w", err)
+	}
+	return out.Bytes(), nil
+}
+
+// at prefixes args with the recorded git directory and work tree.
+func (r *Repo) at(args ...string) []string {
+	return append([]string{"--git-dir=" + r.GitDir, "--work-tree=" + r.Dir}, args...)
+}
+
+func (r *Repo) run(ctx context.Context, args ...string) (string, error) {
+	out, err := r.exec(ctx, command{args: r.at(args...)})
+	return strings.TrimRight(string(out), "\n"), err
+}
+
+// Config reads one value of git's configuration; empty when it is not set.
+func (r *Repo) Config(ctx context.Context, key string) string {
+	out, err := r.run(ctx, "config", "--get", key)
+	if err != nil {
+		return ""
+	}
+	return out
+}
+
+// Identity returns the user as git would write it ("Ada <ada@example.org>"), or an error when git would refuse to
+// commit for want of one.
+func (r *Repo) Identity(ctx context.Context) (string, error) {
+	out, err := r.run(ctx, "-c", "user.useConfigOnly=true", "var", "GIT_COMMITTER_IDENT")
+	if err != nil {
+		return "", fmt.Errorf("git does not know who you are: %v", err)
+	}
+	if i := strings.LastIndex(out, ">"); i >= 0 {
+		out = out[:i+1]
+	}
+	return out, nil
+}
+
+// Head says which branch is checked out ("" when detached) and the commit that it stands at ("" before the first).
+func (r *Repo) Head(ctx context.Context) (branch, commit string, err error) {
+	branch, err = r.run(ctx, "symbolic-ref", "-q", "HEAD")
+	if err != nil && exitCode(err) != 1 {
+		return "", "", err
+	}
+	commit, err = r.Resolve(ctx, "HEAD^{commit}")
+	if err != nil && exitCode(err) >= 0 {
+		return branch, "", nil
+	}
+	return branch, commit, err
+}
+
+// Resolve turns a revision into an object name.
+func (r *Repo) Resolve(ctx context.Context, rev string) (string, error) {
+	return r.run(ctx, "rev-parse", "--verify", "-q", "--end-of-options", rev)
+}
+
+// DefaultBranch returns the full name of the branch that the remote (or init.defaultBranch) calls the default.
+func (r *Repo) DefaultBranch(ctx context.Context) string {
+	if out, err := r.run(ctx, "symbolic-ref", "-q", "refs/remotes/origin/HEAD"); err == nil {
+		return "refs/heads/" + strings.TrimPrefix(out, "refs/remotes/origin/")
+	}
+	for _, name := range []string{r.Config(ctx, "init.defaultBranch"), "main", "master"} {
+		if name == "" {
+			continue
+		}
+		if _, err := r.Resolve(ctx, "refs/heads/"+name); err == nil {
+			return "refs/heads/" + name
+		}
+	}
+	return ""
+}
+
+// InProgress names the operation (rebase, merge, cherry-pick, revert, bisect) that the checkout is in the middle
+// of, or is empty.
+func (r *Repo) InProgress() string {
+	for file, name := range map[string]string{
+		"rebase-merge": "rebase", "rebase-apply": "rebase", "MERGE_HEAD": "merge",
+		"CHERRY_PICK_HEAD": "cherry-pick", "REVERT_HEAD": "revert", "BISECT_LOG": "bisect",
+	} {
+		if _, err := os.Lstat(filepath.Join(r.GitDir, file)); err == nil {
+			return name
+		}
+	}
+	return ""
+}
+
+// IndexLocked tells whether index.lock stands in the way of writing the checkout's index.
+func (r *Repo) IndexLocked() bool {
+	_, err := os.Lstat(filepath.Join(r.GitDir, "index.lock"))
+	return err == nil
+}

@@ -1,0 +1,137 @@
+package git
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// A Tree is a directory outside the repository that holds files of one of its trees, with an index of its own.
+// A Tree is used by one goroutine at a time.
+type Tree struct {
+	Dir   string // absolute
+	index string
+	repo  *Repo
+}
+
+// At makes a Tree of dir; index is the file that keeps what git knows of it, outside dir.
+func (r *Repo) At(dir, index string) (*Tree, error) {
+	for _, d := range []string{dir, filepath.Dir(index)} {
+		if err := os.MkdirAll(d, 0o755); err != nil {
+			return nil, err
+		}
+	}
+	// A lock that a killed git left on a private index has no owner: the caller holds the run's lock.
+	if err := os.Remove(index + ".lock"); err != nil && !os.IsNotExist(err) {
+		return nil, err
+	}
+	return &Tree{Dir: dir, index: index, repo: r}, nil
+}
+
+func (t *Tree) exec(ctx context.Context, stdin []byte, args ...string) ([]byte, error) {
+	full := append([]string{"-C", t.Dir, "--git-dir=" + t.repo.GitDir, "--work-tree=" + t.Dir}, args...)
+	return t.repo.exec(ctx, command{args: full, stdin: stdin, env: []string{"GIT_INDEX_FILE=" + t.index}})
+}
+
+// Reset makes the directory hold exactly the files of treeish. Files that git does not know are removed, ignored
+// ones too, except those below the paths of keep.
+func (t *Tree) Reset(ctx context.Context, treeish string, keep ...string) error {
+	if _, err := t.exec(ctx, nil, "read-tree", "--reset", "-u", treeish); err != nil {
+		// An index that a crash cut short is made anew: everything in it can be read from the directory.
+		if rmErr := os.Remove(t.index); rmErr != nil && !os.IsNotExist(rmErr) {
+			return err
+		}
+		if _, err := t.exec(ctx, nil, "read-tree", "--reset", "-u", treeish); err != nil {
+			return err
+		}
+	}
+	if err := t.restore(ctx); err != nil {
+		return err
+	}
+	args := []string{"clean", "-ffdxq"}
+	for _, k := range keep {
+		args = append(args, "-e", "/"+k)
+	}
+	_, err := t.exec(ctx, nil, args...)
+	return err
+}
+
+// restore rewrites files whose content is no longer the index's: read-tree leaves alone what the index calls
+// up to date, and an agent may have changed it.
+func (t *Tree) restore(ctx context.Context) error {
+	out, err := t.exec(ctx, nil, "diff-files", "-z", "--name-only")
+	if err != nil || len(out) == 0 {
+		return err
+	}
+	_, err = t.exec(ctx, out, "checkout-index", "-f", "-u", "-z", "--stdin")
+	return err
+}
+
+// Freeze writes what the directory holds, ignored files left out, as a tree object. nested names repositories that
+// somebody made inside the directory; they are not part of the tree.
+func (t *Tree) Freeze(ctx context.Context, base string) (tree string, nested []string, err error) {
+	if _, err := t.exec(ctx, nil, "add", "-A", "."); err != nil {
+		return "", nil, err
+	}
+	tree, err = t.writeTree(ctx)
+	if err != nil {
+		return "", nil, err
+	}
+	changed, err := t.repo.exec(ctx, command{args: t.repo.at("diff-tree", "-r", "-z", "--no-renames", base, tree)})
+	if err != nil {
+		return "", nil, err
+	}
+	fields := strings.Split(string(changed), "\x00")
+	for i := 0; i+1 < len(fields); i += 2 {
+		if f := strings.Fields(fields[i]); len(f) > 1 && f[1] == "160000" {
+			nested = append(nested, fields[i+1])
+		}
+	}
+	if len(nested) == 0 {
+		return tree, nil, nil
+	}
+	tree, err = t.Restore(ctx, base, nested...)
+	return tree, nested, err
+}
+
+// Restore puts paths of the frozen index back to what base holds (or takes them out) and returns the new tree. The
+// directory itself is not touched.
+func (t *Tree) Restore(ctx context.Context, base string, paths ...string) (string, error) {
+	if len(paths) > 0 {
+		args := []string{"restore", "--staged", "--source=" + base, "--pathspec-from-file=-", "--pathspec-file-nul"}
+		if _, err := t.exec(ctx, []byte(strings.Join(literal(paths), "\x00")), args...); err != nil {
+			return "", err
+		}
+	}
+	return t.writeTree(ctx)
+}
+
+func (t *Tree) writeTree(ctx context.Context) (string, error) {
+	out, err := t.exec(ctx, nil, "write-tree")
+	return string(bytes.TrimSpace(out)), err
+}
+
+// Ignored lists files and directories that the ignore rules keep out of Freeze, at most limit.
+func (t *Tree) Ignored(ctx context.Context, limit int) ([]string, error) {
+	out, err := t.exec(ctx, nil, "ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory")
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for name := range strings.SplitSeq(string(out), "\x00") {
+		if name != "" && len(names) < limit {
+			names = append(names, name)
+		}
+	}
+	return names, nil
+}
+
+// Hook runs one of the repository's hooks over this tree's index, as `git commit` would, through the runner that the
+// caller provides (hooks are the repository's code and belong in the sandbox). It reports whether there is such a
+// hook at all.
+func (t *Tree) HookCommand(name string, args ...string) (argv, env []string) {
+	argv = append([]string{"git", "--git-dir=" + t.repo.GitDir, "--work-tree=" + t.Dir, "hook", "run", "--ignore-missing", name, "--"}, args...)
+	return argv, []string{"GIT_INDEX_FILE=" + t.index}
+}

@@ -1,0 +1,139 @@
+package sandbox
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+)
+
+// Mode says what to do where the kernel cannot restrict a process.
+type Mode string
+
+// The modes: Auto restricts where it can, Require refuses to run otherwise, Off never restricts.
+const (
+	Auto    Mode = "auto"
+	Require Mode = "require"
+	Off     Mode = "off"
+)
+
+// A Policy is what a command may touch. Everything else in the file system is closed to it.
+type Policy struct {
+	Mode   Mode     `json:"mode"`
+	Reads  []string `json:"reads"`  // files and directories that may be read and executed
+	Writes []string `json:"writes"` // files and directories that may be written as well
+}
+
+// devices may be written by anything: terminals, randomness and shared memory hold nothing of a user's.
+func devices() []string {
+	return []string{"/dev/null", "/dev/zero", "/dev/full", "/dev/tty", "/dev/ptmx", "/dev/pts", "/dev/urandom", "/dev/random", "/dev/shm"}
+}
+
+// system are the places that hold programs and their configuration. The run directory is left out but for name
+// resolution: sockets of services lie there.
+func system() []string {
+	return []string{"/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc", "/opt", "/proc", "/sys", "/dev", "/nix/store",
+		"/run/systemd/resolve", "/run/resolvconf", "/run/NetworkManager/resolv.conf", "/var/lib/dpkg", "/var/cache/fontconfig", "/snap"}
+}
+
+// Toolchains returns the directories that programs on the PATH need to run: the directories themselves and, where a
+// program is a link into a toolchain (…/go/bin/go, …/node/bin/node), the root of it. A directory that is, or holds,
+// the home directory is never part of it.
+func Toolchains(path, home string) []string {
+	var dirs []string
+	add := func(dir string) {
+		if dir == "" || dir == "/" || !filepath.IsAbs(dir) || (home != "" && within(dir, home)) || slices.Contains(dirs, dir) {
+			return
+		}
+		dirs = append(dirs, dir)
+	}
+	for _, dir := range filepath.SplitList(path) {
+		if !filepath.IsAbs(dir) {
+			continue
+		}
+		add(filepath.Clean(dir))
+		for _, tool := range []string{"go", "node", "python3", "cargo", "rustc", "java", "ruby", "php", "deno", "bun", "dotnet", "pg_config"} {
+			if real, err := filepath.EvalSymlinks(filepath.Join(dir, tool)); err == nil {
+				if bin := filepath.Dir(real); filepath.Base(bin) == "bin" {
+					add(filepath.Dir(bin))
+				}
+				add(filepath.Dir(real))
+			}
+		}
+	}
+	return dirs
+}
+
+// within tells whether path is dir or lies below it.
+func within(dir, path string) bool {
+	rel, err := filepath.Rel(dir, path)
+	return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
+}
+
+// Base returns a policy that reads the system and the toolchains of env's PATH, and writes nothing.
+func Base(env []string) Policy {
+	path, home := lookup(env, "PATH"), lookup(env, "HOME")
+	reads := append(system(), Toolchains(path, home)...)
+	if bin, err := exec.LookPath("go"); err == nil {
+		if real, err := filepath.EvalSymlinks(bin); err == nil {
+			reads = append(reads, filepath.Dir(filepath.Dir(real)))
+		}
+	}
+	if self, err := os.Executable(); err == nil {
+		reads = append(reads, self)
+	}
+	return Policy{Mode: Auto, Reads: reads}
+}
+
+// With returns the policy with more places to read and to write.
+func (p Policy) With(reads, writes []string) Policy {
+	return Policy{Mode: p.Mode, Reads: slices.Concat(p.Reads, reads), Writes: slices.Concat(p.Writes, writes)}
+}
+
+func lookup(env []string, name string) string {
+	for _, kv := range slices.Backward(env) {
+		if value, ok := strings.CutPrefix(kv, name+"="); ok {
+			return value
+		}
+	}
+	return ""
+}
+
+// passed are the variables of the user's environment that every child gets: where programs are, how to write text,
+// how to reach the network. Sockets of agents, keys and containers are not among them.
+func passed() []string {
+	return []string{"PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TERM", "COLORTERM", "USER", "LOGNAME", "SHELL",
+		"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "no_proxy", "all_proxy",
+		"SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE",
+		"SPEC_TEST_DATABASE_URL", "SOURCE_DATE_EPOCH", "SYSTEMROOT", "WINDIR", "COMSPEC", "PATHEXT"}
+}
+
+// Environment filters env to what a child may see: the passed names and those of allow, and then extra on top.
+func Environment(env, allow, extra []string) []string {
+	names := append(passed(), allow...)
+	var kept []string
+	for _, kv := range env {
+		name, _, _ := strings.Cut(kv, "=")
+		if slices.Contains(names, name) {
+			kept = append(kept, kv)
+		}
+	}
+	return append(kept, extra...)
+}
+
+// Available says whether this system can restrict a process, and with what.
+func Available() (with string, ok bool) { return available() }
+
+// check returns an error when the mode demands a restriction that is not to be had.
+func (m Mode) check() error {
+	if m != Require {
+		return nil
+	}
+	if _, ok := Available(); !ok {
+		return fmt.Errorf("sandbox: required, but %s cannot restrict processes here", runtime.GOOS)
+	}
+	return nil
+}
