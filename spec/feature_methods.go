@@ -1,0 +1,188 @@
+package spec
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Requirement returns the entry with an id, or nil.
+func (f *Feature) Requirement(id string) *Requirement {
+	for i := range f.Requirements {
+		if f.Requirements[i].ID == id {
+			return &f.Requirements[i]
+		}
+	}
+	return nil
+}
+
+// Task returns the task with an id, or nil.
+func (f *Feature) Task(id string) *Task {
+	for i := range f.Tasks {
+		if f.Tasks[i].ID == id {
+			return &f.Tasks[i]
+		}
+	}
+	return nil
+}
+
+// Document returns the document of a stage, or nil.
+func (f *Feature) Document(s Stage) *Document {
+	for i := range f.Documents {
+		if f.Documents[i].Stage == s {
+			return &f.Documents[i]
+		}
+	}
+	return nil
+}
+
+// Leaves lists the tasks that are nobody's parent, in document order.
+func (f *Feature) Leaves() []*Task {
+	var leaves []*Task
+	for i := range f.Tasks {
+		if f.Tasks[i].Leaf() {
+			leaves = append(leaves, &f.Tasks[i])
+		}
+	}
+	return leaves
+}
+
+// Criteria lists what a test has to prove: criteria, edge cases, non-functional requirements, and a requirement that has
+// no criterion of its own in the dialects whose requirements are single statements.
+func (f *Feature) Criteria() []*Requirement {
+	var out []*Requirement
+	for i := range f.Requirements {
+		r := &f.Requirements[i]
+		switch r.Kind {
+		case KindCriterion, KindEdgeCase, KindNonFunctional:
+			out = append(out, r)
+		case KindRequirement:
+			if f.Dialect == Outline || f.Dialect == SpecKit {
+				out = append(out, r)
+			}
+		}
+	}
+	return out
+}
+
+// ParentChain lists the tasks that a task is part of, outermost first.
+func (f *Feature) ParentChain(t *Task) []*Task {
+	var chain []*Task
+	for id := t.Parent; id != "" && len(chain) < 32; {
+		p := f.Task(id)
+		if p == nil {
+			break
+		}
+		chain = append(chain, p)
+		id = p.Parent
+	}
+	slices.Reverse(chain)
+	return chain
+}
+
+// Covers lists the ids of the criteria that a task cites, itself or through its parents: 3 means all of 3.*, All means
+// every one.
+func (f *Feature) Covers(t *Task) []string {
+	cited := slices.Clone(t.Requirements)
+	for _, p := range f.ParentChain(t) {
+		cited = appendNew(cited, p.Requirements)
+	}
+	var ids []string
+	for _, c := range f.Criteria() {
+		base, _, _ := strings.Cut(c.ID, "#")
+		if slices.Contains(cited, "All") || slices.Contains(cited, base) || c.Parent != "" && slices.Contains(cited, c.Parent) {
+			ids = append(ids, c.ID)
+		}
+	}
+	return ids
+}
+
+// CitedProperties lists the properties that a task cites, itself or through its parents.
+func (f *Feature) CitedProperties(t *Task) []string {
+	cited := slices.Clone(t.Properties)
+	for _, p := range f.ParentChain(t) {
+		cited = appendNew(cited, p.Properties)
+	}
+	return cited
+}
+
+func sum(data []byte) string {
+	h := sha256.Sum256(data)
+	return "sha256:" + hex.EncodeToString(h[:])
+}
+
+// normalText makes a text independent of line ends and of blanks at the ends of lines.
+func normalText(s string) []byte {
+	lines := strings.Split(strings.ReplaceAll(s, "\r\n", "\n"), "\n")
+	for i := range lines {
+		lines[i] = strings.TrimRight(lines[i], " \t")
+	}
+	return []byte(strings.TrimSpace(strings.Join(lines, "\n")))
+}
+
+// Hash names the exact words of a requirement or criterion.
+func (r *Requirement) Hash() string { return sum(normalText(r.Text)) }
+
+// Hash names the exact words of a task; the state in its box is not part of it.
+func (t *Task) Hash() string {
+	text := t.Text
+	if t.BoxOffset >= 0 {
+		if i := strings.IndexByte(text, '['); i >= 0 && i+1 < len(text) {
+			text = text[:i+1] + " " + text[i+2:]
+		}
+	}
+	return sum(normalText(text))
+}
+
+// ApprovedHash names the exact words of a stage, "" where it has no document: line ends LF, no byte order mark, and
+// blank where a tick may be written.
+func ApprovedHash(f *Feature, s Stage) string {
+	h := sha256.New()
+	any := false
+	for i := range f.Documents {
+		d := &f.Documents[i]
+		if d.Stage != s {
+			continue
+		}
+		any = true
+		data := bytes.Clone(d.Data)
+		for j := range f.Tasks {
+			if t := &f.Tasks[j]; t.File == d.Path && t.BoxOffset >= 0 && t.BoxOffset < len(data) {
+				data[t.BoxOffset] = ' '
+			}
+		}
+		if f.Dialect == Outline {
+			blankCriteria(d, data)
+			p := scan(d.Path, data)
+			data = data[offsetOf(p, d.From-1):offsetOf(p, d.To-1)]
+		}
+		data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
+		data = bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n"))
+		fmt.Fprintf(h, "%d\n", len(data))
+		h.Write(data)
+	}
+	if !any {
+		return ""
+	}
+	return "sha256:" + hex.EncodeToString(h.Sum(nil))
+}
+
+// blankCriteria empties the boxes of an outline's criteria.
+func blankCriteria(d *Document, data []byte) {
+	p := scan(d.Path, d.Data)
+	for i := range p.lines {
+		if row, ok := taskLine(&p.lines[i]); ok && !p.lines[i].hidden {
+			data[row.box] = ' '
+		}
+	}
+}
+
+// NewID makes the id of a new feature from a text; the same text gives the same id.
+func NewID(text string) string {
+	h := sha256.Sum256([]byte(text))
+	s := hex.EncodeToString(h[:16])
+	return s[:8] + "-" + s[8:12] + "-4" + s[13:16] + "-8" + s[17:20] + "-" + s[20:32]
+}

@@ -1,0 +1,497 @@
+package spec
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Parse reads the feature in dir, which is a directory, or a file that holds an outline. It always gives a Feature;
+// what is wrong with it stands in the Diagnostics. A feature without any document that could be read has no Documents.
+func Parse(fsys fs.FS, dir string) (*Feature, Diagnostics) {
+	dir = path.Clean(dir)
+	f := &Feature{Dir: dir, Name: path.Base(dir)}
+	if info, err := fs.Stat(fsys, dir); err == nil && !info.IsDir() {
+		f.Dir, f.Name = path.Dir(dir), strings.TrimSuffix(path.Base(dir), path.Ext(dir))
+		return f, f.parseOutline(fsys, dir)
+	}
+	r := &reader{fsys: fsys, f: f}
+	f.Dialect = r.dialect()
+	switch f.Dialect {
+	case SpecKit:
+		r.speckit()
+	case OpenSpec, OpenSpecChange:
+		r.openspec()
+	default:
+		r.kiro()
+	}
+	if len(f.Documents) == 0 {
+		if name := outlineIn(fsys, dir); name != "" {
+			return f, f.parseOutline(fsys, name)
+		}
+	}
+	if f.Title == "" {
+		f.Title = f.Name
+	}
+	r.diags.feature(f.Name)
+	r.diags.Sort()
+	return f, r.diags
+}
+
+// feature stamps the findings with the feature that they are about.
+func (ds Diagnostics) feature(name string) {
+	for i := range ds {
+		ds[i].Feature = name
+	}
+}
+
+// A reader parses the documents of one directory.
+type reader struct {
+	fsys  fs.FS
+	f     *Feature
+	diags Diagnostics
+}
+
+func (r *reader) dialect() Dialect {
+	files := map[string][]string{}
+	entries, err := fs.ReadDir(r.fsys, r.f.Dir)
+	if err != nil {
+		return Kiro
+	}
+	for _, e := range entries {
+		files[r.f.Dir] = append(files[r.f.Dir], e.Name())
+	}
+	if d, _, ok := classify(r.fsys, r.f.Dir, files); ok {
+		return d
+	}
+	names := files[r.f.Dir]
+	switch {
+	case slices.Contains(names, "spec.json") && ccsdd(r.fsys, path.Join(r.f.Dir, "spec.json")):
+		return CCSDD
+	case slices.Contains(names, "requirements.md"), slices.Contains(names, "bugfix.md"), slices.Contains(names, "design.md"):
+		return Kiro
+	case strings.Contains("/"+r.f.Dir+"/", "/openspec/changes/"):
+		return OpenSpecChange
+	case slices.Contains(names, "spec.md") && (slices.Contains(names, "plan.md") || digits(path.Base(r.f.Dir)) >= 3):
+		return SpecKit
+	}
+	return Kiro
+}
+
+// open reads one document of the feature; nil where there is none.
+func (r *reader) open(name string, stage Stage) *page {
+	full := path.Join(r.f.Dir, name)
+	data, err := readBounded(r.fsys, full)
+	if err != nil {
+		if _, missing := fs.Stat(r.fsys, full); missing == nil {
+			r.diags = append(r.diags, Diagnostic{Code: "SPEC501", Severity: Error, File: full, Message: "cannot be read: " + err.Error(), Hint: "make it a plain file that can be read"})
+		}
+		return nil
+	}
+	p := scan(full, data)
+	r.f.Documents = append(r.f.Documents, Document{Stage: stage, Path: full, Data: data, From: 1, To: len(p.lines) + 1})
+	r.fences(p)
+	return p
+}
+
+func readBounded(fsys fs.FS, name string) ([]byte, error) {
+	info, err := fs.Stat(fsys, name)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("it is no plain file")
+	}
+	if info.Size() > maxFile {
+		return nil, fmt.Errorf("it is larger than %d MiB", maxFile>>20)
+	}
+	file, err := fsys.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	var b bytes.Buffer
+	b.Grow(int(info.Size()) + 1)
+	_, err = b.ReadFrom(io.LimitReader(file, maxFile))
+	return b.Bytes(), err
+}
+
+// fences reports fences that are never closed, with the point at which they were most likely meant to end.
+func (r *reader) fences(p *page) {
+	for _, f := range p.fences {
+		at, found := repairPoint(p, f)
+		if f.closed && !found {
+			continue
+		}
+		hidden := 0
+		for i := at; i < len(p.lines); i++ {
+			if _, ok := taskLine(&p.lines[i]); ok && p.lines[i].hidden {
+				hidden++
+			}
+		}
+		text := "a fence opened here is never closed"
+		if hidden > 0 {
+			text += fmt.Sprintf("; %d tasks below are text", hidden)
+		}
+		l := &p.lines[f.from]
+		r.diags = append(r.diags, Diagnostic{Code: "SPEC001", Severity: Error, File: p.path, Line: f.from + 1, Column: l.start + 1, Length: len(l.text) - l.start,
+			Message: text, Hint: fmt.Sprintf("close it before line %d", at+1), Edits: []Edit{{Path: p.path, Offset: offsetOf(p, at), New: strings.Repeat(string(f.mark), f.length) + "\n"}}})
+	}
+}
+
+func offsetOf(p *page, i int) int {
+	if i < len(p.lines) {
+		return p.lines[i].off
+	}
+	return len(p.data)
+}
+
+// repairPoint finds the line before which an open fence was most likely meant to end: an opening with an info string
+// inside it of the same mark, or a heading that reads as Feature, Task or Requirement.
+func repairPoint(p *page, f fence) (int, bool) {
+	for i := f.from + 1; i < f.to; i++ {
+		l := &p.lines[i]
+		if g, ok := opens(l); ok && g.mark == f.mark && g.length == f.length && g.info != "" && f.info != "" && strings.TrimSpace(f.info) != "markdown" && f.info != "md" && f.mark == '`' {
+			return i, true
+		}
+		level, text := headingOf(l)
+		if level > 1 && f.info != "markdown" && f.info != "md" && (!f.closed || f.info != "") && structural(text) {
+			return i, true
+		}
+	}
+	return len(p.lines), !f.closed
+}
+
+func structural(text string) bool {
+	if _, ok := foldPrefix(text, "feature:"); ok {
+		return true
+	}
+	if _, ok := foldPrefix(text, "task plan:"); ok {
+		return true
+	}
+	for _, word := range []string{"task ", "requirement "} {
+		if n, ok := foldPrefix(text, word); ok {
+			if k := number(text[n:]); k > 0 && strings.HasPrefix(strings.TrimSpace(text[n+k:]), ":") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// kiro reads the documents of Kiro and cc-sdd.
+func (r *reader) kiro() {
+	f := r.f
+	req := r.open("requirements.md", Requirements)
+	bug := r.open("bugfix.md", Requirements)
+	design := r.open("design.md", Design)
+	tasks := r.open("tasks.md", Tasks)
+	if req != nil {
+		owners, items, ownerOf := parseRequirements(req, false)
+		f.Requirements = entries(req, owners, items, ownerOf)
+	}
+	if bug != nil {
+		owners, items, ownerOf := parseRequirements(bug, true)
+		f.Requirements = append(f.Requirements, entries(bug, owners, items, ownerOf)...)
+	}
+	for i := range f.Requirements {
+		if f.Requirements[i].Kind == KindCriterion {
+			f.Counts.Criteria++
+		} else {
+			f.Counts.Requirements++
+		}
+	}
+	r.design(design)
+	r.tasks(tasks)
+	for _, p := range []*page{design, tasks, req, bug} {
+		if f.Title == "" {
+			f.Title = documentTitle(p)
+		}
+	}
+}
+
+// documentTitle is the text of the first heading of level 1, without the words that name the kind of document.
+func documentTitle(p *page) string {
+	if p == nil {
+		return ""
+	}
+	for i := range p.lines {
+		if p.lines[i].level != 1 {
+			continue
+		}
+		text := p.lines[i].heading
+		for _, kind := range []string{"implementation plan", "design document", "requirements document", "technical design", "requirements", "design", "tasks", "bugfix requirements document", "task plan", "feature"} {
+			if n, ok := foldPrefix(text, kind); ok {
+				if rest := strings.TrimLeft(text[n:], " :-–—："); n == len(text) || rest != text[n:] {
+					return rest
+				}
+			}
+		}
+		return text
+	}
+	return ""
+}
+
+func (r *reader) design(p *page) {
+	if p == nil {
+		return
+	}
+	r.f.Sections = sections(p)
+	r.f.Properties = properties(p)
+	seen := map[string]bool{}
+	for _, prop := range r.f.Properties {
+		seen[prop.ID] = true
+	}
+	r.f.Counts.Properties = len(seen)
+}
+
+func sections(p *page) []Section {
+	var out []Section
+	for i := range p.lines {
+		if l := &p.lines[i]; l.level > 0 {
+			if n := len(out); n > 0 {
+				out[n-1].finish(p, i)
+			}
+			out = append(out, Section{Level: l.level, Title: l.heading, File: p.path, Line: i + 1})
+		}
+	}
+	if n := len(out); n > 0 {
+		out[n-1].finish(p, len(p.lines))
+	}
+	return out
+}
+
+func (s *Section) finish(p *page, end int) {
+	s.EndLine = end + 1
+	s.Text = textOf(p, s.Line-1, end)
+}
+
+func textOf(p *page, from, to int) string {
+	return strings.ReplaceAll(string(p.data[offsetOf(p, from):offsetOf(p, to)]), "\r\n", "\n")
+}
+
+// properties reads the lines `Property N` of a design (counting rules, section 7).
+func properties(p *page) []Property {
+	var out []Property
+	for i := range p.lines {
+		l := &p.lines[i]
+		if l.hidden {
+			continue
+		}
+		text, heading := l.heading, l.level > 0
+		if heading && (l.level < 2 || l.level > 5) {
+			continue
+		}
+		if !heading {
+			if l.indent > 0 {
+				continue
+			}
+			text = l.text
+		}
+		id, title, ok := propertyLine(text, heading)
+		if !ok {
+			if n := len(out); n > 0 && l.level > 0 && out[n-1].Text == "" {
+				out[n-1].Text = textOf(p, out[n-1].Line-1, i)
+			}
+			continue
+		}
+		if n := len(out); n > 0 && out[n-1].Text == "" {
+			out[n-1].Text = textOf(p, out[n-1].Line-1, i)
+		}
+		out = append(out, Property{ID: id, Title: title, File: p.path, Line: i + 1})
+	}
+	for i := range out {
+		if out[i].Text == "" {
+			out[i].Text = textOf(p, out[i].Line-1, len(p.lines))
+		}
+		found := map[string]bool{}
+		for text := range strings.Lines(out[i].Text) {
+			if strings.Contains(strings.ToLower(text), "validates") {
+				countRefs(strings.TrimSpace(text), append(refWords(), "validates"), found)
+			}
+		}
+		for ref := range found {
+			out[i].Validates = append(out[i].Validates, ref)
+		}
+		slices.SortFunc(out[i].Validates, compareNumbers)
+	}
+	return out
+}
+
+func propertyLine(text string, heading bool) (id, title string, ok bool) {
+	s := strings.TrimPrefix(text, "**")
+	if n, ok := foldPrefix(s, "correctness "); ok {
+		s = strings.TrimLeft(s[n:], " \t")
+	}
+	n, found := wordPrefix(s, propertyWords())
+	if !found {
+		return "", "", false
+	}
+	rest := strings.TrimLeft(s[n:], " \t")
+	k := digits(rest)
+	if k == 0 {
+		return "", "", false
+	}
+	id, rest = rest[:k], strings.TrimPrefix(rest[k:], "**")
+	marked := strings.HasPrefix(rest, ":") || strings.HasPrefix(rest, "：") || strings.HasPrefix(rest, ".")
+	blank := rest != "" && (rest[0] == ' ' || rest[0] == '\t')
+	dashed := blank && strings.ContainsAny(firstRune(strings.TrimLeft(rest, " \t")), "-–—")
+	if !marked && !dashed && !(heading && (rest == "" || blank)) {
+		return "", "", false
+	}
+	if marked && strings.HasPrefix(rest, ".") && len(rest) > 1 && isDigit(rest[1]) {
+		return "", "", false
+	}
+	return id, strings.TrimSpace(strings.Trim(strings.TrimLeft(rest, " \t:：.-–—"), "*")), true
+}
+
+func firstRune(s string) string {
+	for i := range s {
+		if i > 0 {
+			return s[:i]
+		}
+	}
+	return s
+}
+
+func (r *reader) tasks(p *page) {
+	if p == nil {
+		return
+	}
+	rows := scanTasks(p, r.f.Dialect)
+	countTasks(rows, &r.f.Counts)
+	r.f.Tasks = buildTasks(p, rows, r.f.Dialect)
+	r.duplicates()
+	r.malformed(p)
+	r.waves(p)
+	if r.f.Dialect == Kiro || r.f.Dialect == CCSDD {
+		words, found := refWords(), map[string]bool{}
+		for i := range p.lines {
+			if !p.lines[i].hidden {
+				countRefs(p.lines[i].text, words, found)
+			}
+		}
+		r.f.Counts.Refs = len(found)
+	}
+}
+
+// duplicates reports numbers that stand twice.
+func (r *reader) duplicates() {
+	first := map[string]int{}
+	for _, t := range r.f.Tasks {
+		id, _, again := strings.Cut(t.ID, "#")
+		if !again {
+			first[id] = t.Line
+			continue
+		}
+		if strings.HasPrefix(id, "@") || t.Heading {
+			continue
+		}
+		r.diags = append(r.diags, Diagnostic{Code: "SPEC003", Severity: Error, File: t.File, Line: t.Line, Column: 1, Subject: t.ID,
+			Message: fmt.Sprintf("task %s is already defined at line %d", id, first[id]), Hint: "give the later one another number"})
+	}
+}
+
+// malformed reports boxes that are none of the states.
+func (r *reader) malformed(p *page) {
+	for i := range p.lines {
+		l := &p.lines[i]
+		s := l.text[l.start:]
+		if l.hidden || len(s) < 4 || s[0] != '-' && s[0] != '*' && s[0] != '+' {
+			continue
+		}
+		rest := strings.TrimLeft(s[1:], " \t")
+		if !strings.HasPrefix(rest, "[") || len(rest) == len(s)-1 {
+			continue
+		}
+		end := strings.IndexByte(rest, ']')
+		if end < 0 || end > 2 || len(rest) > end+1 && rest[end+1] != ' ' && rest[end+1] != '*' {
+			continue
+		}
+		box := rest[1:end]
+		if box == " " || box == "x" || box == "X" || box == "-" || box == "~" || box == "P" {
+			continue
+		}
+		column := l.start + len(s) - len(rest) + 1
+		r.diags = append(r.diags, Diagnostic{Code: "SPEC002", Severity: Error, File: p.path, Line: i + 1, Column: column, Length: end + 1,
+			Message: fmt.Sprintf("[%s] is not a state", box), Hint: "use [ ] for open, [x] for done",
+			Edits: []Edit{{Path: p.path, Offset: l.off + column - 1, Old: rest[:end+1], New: "[ ]"}}})
+	}
+}
+
+// waves reads the first fenced block that parses as an object with an array "waves".
+func (r *reader) waves(p *page) {
+	for _, f := range p.fences {
+		from, to := offsetOf(p, min(f.from+1, len(p.lines))), offsetOf(p, f.to)
+		if from > to {
+			continue
+		}
+		var graph struct {
+			Waves *[]json.RawMessage `json:"waves"`
+		}
+		block := p.data[from:to]
+		if json.Unmarshal(block, &graph) != nil || graph.Waves == nil {
+			continue
+		}
+		r.f.Counts.Waves = len(*graph.Waves)
+		search := from
+		for i, raw := range *graph.Waves {
+			w, ok := readWave(raw)
+			if at := bytes.Index(p.data[search:to], raw); at >= 0 {
+				search += at
+			}
+			w.Line = 1 + bytes.Count(p.data[:search], []byte{'\n'})
+			for j := range w.Tasks {
+				w.Tasks[j].Line = w.Line
+			}
+			search += len(raw)
+			if !ok {
+				r.diags = append(r.diags, Diagnostic{Code: "SPEC007", Severity: Error, File: p.path, Line: w.Line, Column: 1, Subject: "wave " + strconv.Itoa(i),
+					Message: fmt.Sprintf("wave %d runs nowhere: it is no object with an array of tasks", i), Hint: fmt.Sprintf(`write {"id": %d, "tasks": ["1.1"]}`, i)})
+			}
+			r.f.Waves = append(r.f.Waves, w)
+		}
+		return
+	}
+}
+
+// readWave reads {"tasks": ["1", 2]}, also under "taskIds" or "items", or a plain array. ok is false where it is none of the
+// forms that Kiro runs.
+func readWave(raw json.RawMessage) (Wave, bool) {
+	var w Wave
+	var object map[string]json.RawMessage
+	var list []json.RawMessage
+	ok := true
+	if json.Unmarshal(raw, &object) == nil {
+		for _, key := range []string{"tasks", "taskIds", "task_ids", "items"} {
+			if object[key] != nil && json.Unmarshal(object[key], &list) == nil {
+				break
+			}
+		}
+		ok = object["tasks"] != nil
+	} else if json.Unmarshal(raw, &list) == nil {
+		ok = false
+	} else {
+		return w, false
+	}
+	for _, m := range list {
+		var text string
+		if json.Unmarshal(m, &text) != nil {
+			text = string(m)
+			var member struct {
+				ID json.RawMessage `json:"id"`
+			}
+			if json.Unmarshal(m, &member) == nil && member.ID != nil {
+				text = strings.Trim(string(member.ID), `"`)
+			}
+		}
+		w.Tasks = append(w.Tasks, WaveTask{ID: strings.TrimSpace(text)})
+	}
+	return w, ok
+}

@@ -1,0 +1,360 @@
+package spec
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// expandRange expands `1.1-1.3` where only the last parts differ, going up by at most 100; anything else stands as it is
+// written, both ends of a range that cannot be expanded.
+func expandRange(s string) []string {
+	for _, dash := range []string{"–", "—", "-", "~", "…", "..."} {
+		a, b, ok := strings.Cut(s, dash)
+		a, b = strings.TrimSpace(a), strings.TrimSpace(b)
+		if !ok || number(a) != len(a) || a == "" || number(b) != len(b) || b == "" {
+			continue
+		}
+		i, j := strings.LastIndexByte(a, '.'), strings.LastIndexByte(b, '.')
+		from, err1 := strconv.Atoi(a[i+1:])
+		to, err2 := strconv.Atoi(b[j+1:])
+		if err1 != nil || err2 != nil || a[:i+1] != b[:j+1] || to < from || to-from > 100 {
+			return []string{a, b}
+		}
+		var out []string
+		for n := from; n <= to; n++ {
+			out = append(out, a[:i+1]+strconv.Itoa(n))
+		}
+		return out
+	}
+	return []string{s}
+}
+
+// A refWord is where a requirement word stands in a line.
+func refWords() []string {
+	return append(append([]string{"reqs", "validates"}, requirementWords()...), requirementPlurals()...)
+}
+
+// countRefs collects the distinct requirement numbers that a line cites (rule 5).
+func countRefs(s string, words []string, into map[string]bool) {
+	if !hasDigit(s) {
+		return
+	}
+	for i := 0; i < len(s); {
+		n, ok := 0, false
+		if r, _ := utf8.DecodeRuneInString(s[i:]); unicode.IsLetter(r) {
+			n, ok = wordPrefix(s[i:], words)
+		}
+		if !ok || i > 0 && latin(s[i-1]) {
+			_, size := utf8.DecodeRuneInString(s[i:])
+			i += size
+			continue
+		}
+		rest := s[i+n:]
+		if value, ok := colonValue(rest); ok {
+			numbersOf(value, into)
+			i += n
+			continue
+		}
+		if !letterBefore(s, i) {
+			plainRefs(rest, into)
+		}
+		i += n
+	}
+}
+
+func hasDigit(s string) bool { return strings.IndexAny(s, "0123456789") >= 0 }
+
+func latin(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }
+
+func letterBefore(s string, i int) bool {
+	r, _ := utf8.DecodeLastRuneInString(s[:i])
+	return i > 0 && unicode.IsLetter(r)
+}
+
+// colonValue returns what a word with a colon cites: up to the next _ or *, the next word with a colon, or the end.
+func colonValue(s string) (string, bool) {
+	t := strings.TrimLeft(s, "_* \t")
+	switch {
+	case strings.HasPrefix(t, ":"):
+		t = t[1:]
+	case strings.HasPrefix(t, "："):
+		t = t[len("："):]
+	default:
+		return "", false
+	}
+	t = strings.TrimLeft(t, "_* \t")
+	if i := strings.IndexAny(t, "_*"); i >= 0 {
+		t = t[:i]
+	}
+	for i, r := range t {
+		if r != ':' && r != '：' {
+			continue
+		}
+		word := i
+		for word > 0 {
+			w, size := utf8.DecodeLastRuneInString(t[:word])
+			if !unicode.IsLetter(w) {
+				break
+			}
+			word -= size
+		}
+		if word < i {
+			return t[:word], true
+		}
+	}
+	return t, true
+}
+
+// numbersOf adds the numbers of a value after what does not count was dropped: brackets, quotes, ids with letters,
+// properties, sections, numbers of more than three parts.
+func numbersOf(value string, into map[string]bool) {
+	value = dropQuoted(dropBrackets(value))
+	for i := 0; i < len(value); {
+		r, size := utf8.DecodeRuneInString(value[i:])
+		if r == '§' {
+			i += size
+			i += len(value[i:]) - len(strings.TrimLeft(value[i:], " \t"))
+			i += number(value[i:])
+			continue
+		}
+		if unicode.IsLetter(r) {
+			start := i
+			for i < len(value) {
+				r, size = utf8.DecodeRuneInString(value[i:])
+				if !unicode.IsLetter(r) {
+					break
+				}
+				i += size
+			}
+			word := strings.ToLower(value[start:i])
+			if word == "property" || word == "properties" {
+				i += propertyNumbers(value[i:])
+				continue
+			}
+			if i < len(value) && value[i] == '-' && i+1 < len(value) && isDigit(value[i+1]) {
+				i++
+			}
+			i += number(value[i:]) // an id with letters before its digits
+			continue
+		}
+		k := number(value[i:])
+		if k == 0 {
+			i += size
+			continue
+		}
+		end := i + k
+		first := value[i:end]
+		if end < len(value) && latinAt(value, end) {
+			i = end
+			for i < len(value) && latinAt(value, i) {
+				i++
+			}
+			continue
+		}
+		if to, n := rangeEnd(value[end:]); n > 0 {
+			for _, ref := range expandRange(first + "-" + to) {
+				addRef(ref, into)
+			}
+			i = end + n
+			continue
+		}
+		addRef(first, into)
+		i = end
+	}
+}
+
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }
+
+func latinAt(s string, i int) bool {
+	r, _ := utf8.DecodeRuneInString(s[i:])
+	return unicode.IsLetter(r) && r < 0x250
+}
+
+func addRef(ref string, into map[string]bool) {
+	if strings.Count(ref, ".") <= 2 {
+		into[ref] = true
+	}
+}
+
+// propertyNumbers skips ` 1, 2 and 3` after the word Property.
+func propertyNumbers(s string) int {
+	i := 0
+	for {
+		j := i
+		for j < len(s) && (s[j] == ' ' || s[j] == ',' || s[j] == '-' || s[j] == '\t') {
+			j++
+		}
+		if strings.HasPrefix(s[j:], "and ") {
+			j += 4
+		}
+		k := number(s[j:])
+		if k == 0 {
+			return i
+		}
+		i = j + k
+	}
+}
+
+// rangeEnd reads `-1.3` with or without blanks around the dash.
+func rangeEnd(s string) (to string, n int) {
+	t := strings.TrimLeft(s, " \t")
+	r, size := utf8.DecodeRuneInString(t)
+	if !strings.ContainsRune("-–—~", r) || size == 0 {
+		return "", 0
+	}
+	rest := strings.TrimLeft(t[size:], " \t")
+	k := number(rest)
+	if k == 0 || k < len(rest) && latinAt(rest, k) {
+		return "", 0
+	}
+	return rest[:k], len(s) - len(rest) + k
+}
+
+func dropQuoted(s string) string {
+	for _, q := range [][2]string{{`"`, `"`}, {"“", "”"}} {
+		for {
+			i := strings.Index(s, q[0])
+			if i < 0 {
+				break
+			}
+			j := strings.Index(s[i+len(q[0]):], q[1])
+			if j < 0 {
+				break
+			}
+			s = s[:i] + " " + s[i+len(q[0])+j+len(q[1]):]
+		}
+	}
+	return s
+}
+
+// plainRefs reads `Req 2.2, 2.3`: the word, blanks, a number, and further numbers tied to it.
+func plainRefs(s string, into map[string]bool) {
+	t := strings.TrimLeft(s, " \t")
+	if len(t) == len(s) || t == "" || !isDigit(t[0]) {
+		return
+	}
+	var found []string
+	for {
+		k := number(t)
+		if k == 0 {
+			break
+		}
+		first, rest := t[:k], t[k:]
+		if rest != "" && latinAt(rest, 0) {
+			break // a letter follows directly: this one does not count
+		}
+		if to, n := rangeEnd(rest); n > 0 {
+			found = append(found, expandRange(first+"-"+to)...)
+			rest = rest[n:]
+		} else {
+			found = append(found, first)
+		}
+		next, ok := tie(rest)
+		if !ok {
+			break
+		}
+		t = next
+	}
+	for _, f := range found {
+		addRef(f, into)
+	}
+}
+
+// tie skips a comma, 、, & or a small "and" between two numbers.
+func tie(s string) (string, bool) {
+	t := strings.TrimLeft(s, " \t")
+	tied := false
+	for _, mark := range []string{",", "、", "&", "，"} {
+		if strings.HasPrefix(t, mark) {
+			t, tied = strings.TrimLeft(t[len(mark):], " \t"), true
+			break
+		}
+	}
+	for _, word := range []string{"and ", "und ", "y ", "et ", "e ", "и "} {
+		if strings.HasPrefix(t, word) {
+			t, tied = strings.TrimLeft(t[len(word):], " \t"), true
+			break
+		}
+	}
+	return t, tied && t != "" && isDigit(t[0])
+}
+
+// taskRefs are the references of one line of a task, as they are understood: numbers with ranges expanded, ids with
+// letters, All.
+func taskRefs(s string, dialect Dialect) (refs []string, cites bool) {
+	if dialect == SpecKit {
+		return frRefs(s), false
+	}
+	found := map[string]bool{}
+	countRefs(s, refWords(), found)
+	for ref := range found {
+		refs = append(refs, ref)
+	}
+	slices.SortFunc(refs, compareNumbers)
+	key, value, ok := field(s)
+	if ok {
+		n, isWord := wordPrefix(key, refWords())
+		if isWord && n == len(key) {
+			cites = true
+			for _, part := range splitList(dropBrackets(value)) {
+				if _, k, ok := idPrefix(part); ok && k+number(part[k:]) == len(part) {
+					refs = append(refs, part)
+				}
+				if strings.EqualFold(part, "all") {
+					refs = append(refs, "All")
+				}
+			}
+		}
+	}
+	return refs, cites
+}
+
+func compareNumbers(a, b string) int {
+	x, y := strings.Split(a, "."), strings.Split(b, ".")
+	for i := range min(len(x), len(y)) {
+		m, _ := strconv.Atoi(x[i])
+		n, _ := strconv.Atoi(y[i])
+		if m != n {
+			return m - n
+		}
+	}
+	return len(x) - len(y)
+}
+
+// frRefs are the FR-NNN of a line: capitals, three or more digits, no letter right before.
+func frRefs(s string) []string {
+	var refs []string
+	for i := 0; ; {
+		j := strings.Index(s[i:], "FR-")
+		if j < 0 {
+			return refs
+		}
+		j += i
+		k := digits(s[j+3:])
+		if k >= 3 && !letterBefore(s, j) {
+			refs = append(refs, s[j:j+3+k])
+		}
+		i = j + 3
+	}
+}
+
+// propertyRefs are the properties that a line cites: `Property 3`, `Properties 1, 2 and 4`.
+func propertyRefs(s string) []string {
+	var refs []string
+	lower := strings.ToLower(s)
+	for _, word := range []string{"property ", "properties "} {
+		i := strings.Index(lower, word)
+		if i < 0 || i > 0 && latin(lower[i-1]) || len(lower) != len(s) {
+			continue
+		}
+		rest := s[i+len(word)-1:]
+		rest = rest[:propertyNumbers(rest)]
+		for part := range strings.FieldsFuncSeq(rest, func(r rune) bool { return r == ',' || r == ' ' || r == 'a' || r == 'n' || r == 'd' }) {
+			refs = append(refs, expandRange(part)...)
+		}
+	}
+	return refs
+}

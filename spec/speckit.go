@@ -1,0 +1,96 @@
+package spec
+
+import (
+	"io/fs"
+	"path"
+	"strconv"
+	"strings"
+)
+
+// speckit reads spec.md, plan.md and tasks.md of GitHub's spec-kit (counting rules, section 8).
+func (r *reader) speckit() {
+	f := r.f
+	req := r.open("spec.md", Requirements)
+	design := r.open("plan.md", Design)
+	tasks := r.open("tasks.md", Tasks)
+	if req != nil {
+		r.speckitSpec(req)
+	}
+	if design != nil {
+		f.Sections = sections(design)
+	}
+	if full := path.Join(f.Dir, "design.md"); exists(r.fsys, full) {
+		r.design(r.open("design.md", Design))
+	}
+	r.tasks(tasks)
+	if tasks != nil {
+		found := map[string]bool{}
+		for i := range tasks.lines {
+			if !tasks.lines[i].hidden {
+				for _, ref := range frRefs(tasks.lines[i].text) {
+					found[ref] = true
+				}
+			}
+		}
+		f.Counts.Refs = len(found)
+	}
+	if req != nil {
+		f.Title = documentTitle(req)
+		if rest, ok := strings.CutPrefix(f.Title, "Feature Specification:"); ok {
+			f.Title = strings.TrimSpace(rest)
+		}
+	}
+}
+
+func exists(fsys fs.FS, name string) bool {
+	_, err := fs.Stat(fsys, name)
+	return err == nil
+}
+
+func (r *reader) speckitSpec(p *page) {
+	seen := map[string]bool{}
+	story, scenario := 0, 0
+	for i := range p.lines {
+		l := &p.lines[i]
+		if l.hidden {
+			continue
+		}
+		if l.level > 0 {
+			if n, ok := foldPrefix(l.heading, "user story "); ok {
+				if k := digits(l.heading[n:]); k > 0 {
+					story, _ = strconv.Atoi(l.heading[n : n+k])
+					scenario = 0
+					r.f.Requirements = append(r.f.Requirements, Requirement{ID: "US" + strconv.Itoa(story), Kind: KindStory, Title: titleAfter(l.heading[n+k:]), Text: titleAfter(l.heading[n+k:]), File: p.path, Line: i + 1, EndLine: i + 2})
+				}
+			}
+			continue
+		}
+		text, ok := listItem(l)
+		if !ok {
+			continue
+		}
+		plain := strings.TrimPrefix(text, "**")
+		if refs := frRefs(plain); len(refs) > 0 && strings.HasPrefix(plain, refs[0]) && !seen[refs[0]] {
+			seen[refs[0]] = true
+			body := strings.TrimLeft(strings.TrimPrefix(plain, refs[0]), "*: ")
+			r.f.Requirements = append(r.f.Requirements, Requirement{ID: refs[0], Kind: KindRequirement, Text: body, File: p.path, Line: i + 1, EndLine: i + 2})
+			r.f.Counts.Requirements++
+		}
+		if n, ok := foldPrefix(plain, "given"); ok && (n == len(plain) || !latin(plain[n])) {
+			scenario++
+			id := "AS" + strconv.Itoa(scenario)
+			parent := ""
+			if story > 0 {
+				parent = "US" + strconv.Itoa(story)
+				id = parent + "-" + id
+			}
+			r.f.Requirements = append(r.f.Requirements, Requirement{ID: id, Kind: KindCriterion, Parent: parent, Text: strings.ReplaceAll(text, "**", ""), File: p.path, Line: i + 1, EndLine: i + 2})
+			r.f.Counts.Criteria++
+		}
+	}
+}
+
+// listItem is the text of a bulleted or numbered item at any indentation.
+func listItem(l *line) (string, bool) {
+	return afterMark(l.text[l.start:])
+}
