@@ -1,0 +1,177 @@
+package plan
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+
+	"golang.org/x/text/width"
+)
+
+// TextOptions say how Text renders.
+type TextOptions struct {
+	Width int    // columns; 80 when 0
+	Why   string // a task whose reasons are wanted instead of the plan
+}
+
+func mark(a Action) string {
+	return map[Action]string{Run: "+", Rerun: "~", Done: "=", Blocked: "!", Skip: "-"}[a]
+}
+
+// Text renders a plan for a terminal: the waves with their tasks, the critical path, the coverage of criteria.
+func Text(p *Plan, o TextOptions) []byte {
+	if o.Width == 0 {
+		o.Width = 80
+	}
+	var b bytes.Buffer
+	if t := p.Task(o.Why); t != nil {
+		why(&b, p, t)
+		return b.Bytes()
+	}
+	fmt.Fprintf(&b, "%s: %d tasks\n", p.Feature.Title, len(p.Tasks))
+	counts := map[Action]int{}
+	for n, wave := range p.Waves {
+		fmt.Fprintf(&b, "\nWave %d\n", n+1)
+		for _, id := range wave {
+			t := p.Task(id)
+			counts[t.Action]++
+			b.WriteString(row(t, o.Width))
+			for _, r := range t.Reasons {
+				if t.Action == Rerun || t.Action == Blocked || t.Action == Skip {
+					fmt.Fprintf(&b, "      %s\n", r)
+				}
+			}
+		}
+	}
+	if len(p.CriticalPath) > 0 {
+		fmt.Fprintf(&b, "\nCritical path: %s\n", fold(strings.Join(p.CriticalPath, " → "), o.Width-15, "               "))
+	}
+	covered := 0
+	var open []string
+	for _, c := range p.Coverage {
+		if len(c.Tasks) > 0 {
+			covered++
+		} else {
+			open = append(open, c.Criterion)
+		}
+	}
+	if covered > 0 {
+		fmt.Fprintf(&b, "Coverage: %d of %d criteria are cited by tasks", covered, len(p.Coverage))
+		if len(open) > 0 {
+			fmt.Fprintf(&b, "; not %s", fold(strings.Join(open, ", "), o.Width-4, "    "))
+		}
+		b.WriteString("\n")
+	}
+	fmt.Fprintf(&b, "\nPlan: + %d to run, ~ %d to run again, = %d done, ! %d blocked, - %d skipped.\n", counts[Run], counts[Rerun], counts[Done], counts[Blocked], counts[Skip])
+	return b.Bytes()
+}
+
+// row is one task: mark, id, title cut to the width, what it waits for.
+func row(t *Task, columns int) string {
+	after := ""
+	if len(t.Depends) > 0 {
+		after = "  after " + strings.Join(t.Depends, ", ")
+		if len(t.Depends) > 6 {
+			after = fmt.Sprintf("  after %s and %d more", strings.Join(t.Depends[:5], ", "), len(t.Depends)-5)
+		}
+	}
+	star := " "
+	if t.Critical {
+		star = "*"
+	}
+	head := fmt.Sprintf("  %s%s %-5s ", mark(t.Action), star, t.ID)
+	room := max(columns-cells(head)-cells(after), 16)
+	return head + cut(t.Title, room) + after + "\n"
+}
+
+// cells is the number of columns that a text takes: wide characters take two.
+func cells(s string) int {
+	n := 0
+	for _, r := range s {
+		n += cell(r)
+	}
+	return n
+}
+
+func cell(r rune) int {
+	switch width.LookupRune(r).Kind() {
+	case width.EastAsianWide, width.EastAsianFullwidth:
+		return 2
+	}
+	if r >= 0x1F300 && r <= 0x1FAFF {
+		return 2
+	}
+	return 1
+}
+
+func cut(s string, columns int) string {
+	if cells(s) <= columns {
+		return s
+	}
+	n := 0
+	for i, r := range s {
+		if n += cell(r); n > columns-1 {
+			return s[:i] + "…"
+		}
+	}
+	return s
+}
+
+// fold breaks a list at blanks so that no line is wider than columns.
+func fold(s string, columns int, indent string) string {
+	var b strings.Builder
+	n := 0
+	for i, word := range strings.Split(s, " ") {
+		w := cells(word)
+		switch {
+		case i == 0:
+		case n+1+w > columns:
+			b.WriteString("\n" + indent)
+			n = 0
+		default:
+			b.WriteByte(' ')
+			n++
+		}
+		b.WriteString(word)
+		n += w
+	}
+	return b.String()
+}
+
+// why tells where a task stands and for which reasons.
+func why(b *bytes.Buffer, p *Plan, t *Task) {
+	fmt.Fprintf(b, "%s %s  %s\n  wave %d", mark(t.Action), t.ID, t.Title, t.Wave)
+	if t.Critical {
+		b.WriteString(", on the critical path")
+	}
+	b.WriteString("\n")
+	for _, r := range t.Reasons {
+		fmt.Fprintf(b, "  %s\n", r)
+	}
+	for _, e := range t.Edges {
+		line := ""
+		if e.Line > 0 {
+			line = fmt.Sprintf(", line %d", e.Line)
+		}
+		fmt.Fprintf(b, "  waits for %s (%s%s)\n", e.On, reason(e.Why), line)
+	}
+	for _, u := range p.Tasks {
+		for _, e := range u.Edges {
+			if e.On == t.ID {
+				fmt.Fprintf(b, "  %s waits for it (%s)\n", u.ID, reason(e.Why))
+			}
+		}
+	}
+}
+
+func reason(why string) string {
+	switch why {
+	case "explicit":
+		return "written in the document"
+	case "wave":
+		return "it stands in a later wave"
+	case "checkpoint":
+		return "a checkpoint stands between"
+	}
+	return "order in the document"
+}
