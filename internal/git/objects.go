@@ -322,6 +322,11 @@ func (r *Repo) Diff(ctx context.Context, from, to string, paths ...string) ([]by
 	return r.exec(ctx, command{args: r.at(append(args, paths...)...)})
 }
 
+// DiffBlobs returns the patch between two blobs.
+func (r *Repo) DiffBlobs(ctx context.Context, from, to string) ([]byte, error) {
+	return r.exec(ctx, command{args: r.at("diff", "--no-color", "--no-ext-diff", "--no-textconv", from, to)})
+}
+
 // Dirty lists the paths of the checkout that differ from HEAD or are untracked, below the paths (all for none).
 func (r *Repo) Dirty(ctx context.Context, paths ...string) ([]string, error) {
 	args := append([]string{"status", "--porcelain", "-z", "--untracked-files=all", "--no-renames", "--"}, paths...)

@@ -69,6 +69,25 @@ func Open(ctx context.Context, dir string, env []string) (*Repo, error) {
 	return r, nil
 }
 
+// Init makes a new repository in dir, on branch main unless the user's configuration names another.
+func Init(ctx context.Context, dir string, env []string) (*Repo, error) {
+	r := &Repo{Dir: dir, env: cleared(env)}
+	args := []string{"-C", dir, "init", "-q"}
+	if _, err := r.exec(ctx, command{args: []string{"config", "--get", "init.defaultBranch"}}); err != nil {
+		args = append(args, "--initial-branch=main")
+	}
+	if _, err := r.exec(ctx, command{args: args}); err != nil {
+		return nil, err
+	}
+	return Open(ctx, dir, env)
+}
+
+// SetConfig sets one value of the repository's own configuration.
+func (r *Repo) SetConfig(ctx context.Context, key, value string) error {
+	_, err := r.run(ctx, "config", key, value)
+	return err
+}
+
 func cleared(env []string) []string {
 	kept := slices.DeleteFunc(slices.Clone(env), func(kv string) bool {
 		name, _, _ := strings.Cut(kv, "=")
@@ -224,4 +243,24 @@ func (r *Repo) InProgress() string {
 func (r *Repo) IndexLocked() bool {
 	_, err := os.Lstat(filepath.Join(r.GitDir, "index.lock"))
 	return err == nil
+}
+
+// HooksDir returns the directory of the repository's hooks when it holds one that a commit runs, else "".
+func (r *Repo) HooksDir(ctx context.Context) string {
+	dir, err := r.run(ctx, "rev-parse", "--path-format=absolute", "--git-path", "hooks")
+	if configured := r.Config(ctx, "core.hooksPath"); configured != "" {
+		dir, err = configured, nil
+		if !filepath.IsAbs(dir) {
+			dir = filepath.Join(r.Dir, dir)
+		}
+	}
+	if err != nil {
+		return ""
+	}
+	for _, name := range []string{"pre-commit", "prepare-commit-msg", "commit-msg"} {
+		if info, err := os.Stat(filepath.Join(dir, name)); err == nil && info.Mode()&0o111 != 0 {
+			return dir
+		}
+	}
+	return ""
 }

@@ -128,10 +128,23 @@ func (t *Tree) Ignored(ctx context.Context, limit int) ([]string, error) {
 	return names, nil
 }
 
-// Hook runs one of the repository's hooks over this tree's index, as `git commit` would, through the runner that the
-// caller provides (hooks are the repository's code and belong in the sandbox). It reports whether there is such a
-// hook at all.
-func (t *Tree) HookCommand(name string, args ...string) (argv, env []string) {
-	argv = append([]string{"git", "--git-dir=" + t.repo.GitDir, "--work-tree=" + t.Dir, "hook", "run", "--ignore-missing", name, "--"}, args...)
+// HookCommand is the command line, with its extra environment, that runs one of the repository's hooks over this tree's
+// index as `git commit` would. Hooks are the repository's code: the caller runs it in the sandbox. A hook that is not
+// there succeeds.
+func (t *Tree) HookCommand(hooksDir, name string, args ...string) (argv, env []string) {
+	argv = append([]string{"git", "-c", "core.hooksPath=" + hooksDir, "-c", "core.fsmonitor=false", "--git-dir=" + t.repo.GitDir, "--work-tree=" + t.Dir,
+		"hook", "run", "--ignore-missing", name, "--"}, args...)
 	return argv, []string{"GIT_INDEX_FILE=" + t.index}
 }
+
+// Stage makes the index hold a tree without touching the directory.
+func (t *Tree) Stage(ctx context.Context, treeish string) error {
+	_, err := t.exec(ctx, nil, "read-tree", treeish)
+	return err
+}
+
+// Staged returns the tree that the index holds.
+func (t *Tree) Staged(ctx context.Context) (string, error) { return t.writeTree(ctx) }
+
+// IndexDir is the directory that holds the private index.
+func (t *Tree) IndexDir() string { return filepath.Dir(t.index) }

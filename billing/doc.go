@@ -1,0 +1,2 @@
+// Package billing is subscription billing on Stripe and PostgreSQL.
+package billing

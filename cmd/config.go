@@ -1,0 +1,233 @@
+package cmd
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"gopkg.in/yaml.v3"
+
+	"spec.example/spec/internal/sandbox"
+	"spec.example/spec/spec"
+	"spec.example/spec/tasks"
+)
+
+// A config is .kiro/spec.yaml of a repository, or config.yaml of a user. Keys that only a user may set are refused in
+// a repository's.
+type config struct {
+	Agent       string                 `yaml:"agent"`
+	Agents      map[string]agentConfig `yaml:"agents"`
+	Setup       string                 `yaml:"setup"`
+	SetupInputs []string               `yaml:"setup_inputs"`
+	Copy        []string               `yaml:"copy"`
+	Verify      verifyConfig           `yaml:"verify"`
+	Approve     string                 `yaml:"approve"`
+	Jobs        int                    `yaml:"jobs"`
+	Attempts    int                    `yaml:"attempts"`
+	Timeout     duration               `yaml:"timeout"`
+	Sandbox     sandboxConfig          `yaml:"sandbox"`
+	Branch      string                 `yaml:"branch"`
+	Notify      string                 `yaml:"notify"`
+	Hooks       string                 `yaml:"hooks"`
+	Disk        string                 `yaml:"disk"`
+}
+
+type agentConfig struct {
+	Protocol string   `yaml:"protocol"`
+	Command  []string `yaml:"command"`
+	Env      []string `yaml:"env"`
+	Reads    []string `yaml:"reads"`
+	State    []string `yaml:"state"`
+}
+
+type verifyConfig struct {
+	Fetch    string         `yaml:"fetch"`
+	Build    string         `yaml:"build"`
+	Test     string         `yaml:"test"`
+	Landing  string         `yaml:"landing"`
+	Timeout  duration       `yaml:"timeout"`
+	Tags     string         `yaml:"tags"`
+	JUnit    string         `yaml:"junit"`
+	Coverage coverageConfig `yaml:"coverage"`
+}
+
+type coverageConfig struct {
+	Target int    `yaml:"target"`
+	File   string `yaml:"file"`
+}
+
+type sandboxConfig struct {
+	Mode   string   `yaml:"mode"`
+	Env    []string `yaml:"env"`
+	Reads  []string `yaml:"reads"`
+	Writes []string `yaml:"writes"`
+}
+
+// A duration is written as Go does ("90s", "20m").
+type duration time.Duration
+
+func (d *duration) UnmarshalYAML(n *yaml.Node) error {
+	v, err := time.ParseDuration(n.Value)
+	if err != nil || v < 0 {
+		return fmt.Errorf("line %d: %q is no duration (write 90s or 20m)", n.Line, n.Value)
+	}
+	*d = duration(v)
+	return nil
+}
+
+const repoConfig = ".kiro/spec.yaml"
+
+// readConfig reads one configuration file; a missing one is empty.
+func readConfig(file, shown string) (config, []byte, error) {
+	data, err := os.ReadFile(file)
+	if errors.Is(err, os.ErrNotExist) {
+		return config{}, nil, nil
+	}
+	if err != nil {
+		return config{}, nil, undecided("", "reading %s: %v", shown, err)
+	}
+	var c config
+	dec := yaml.NewDecoder(bytes.NewReader(data))
+	dec.KnownFields(true)
+	if err := dec.Decode(&c); err != nil && !errors.Is(err, io.EOF) {
+		return config{}, nil, undecided("", "%s: %s", shown, explainYAML(err))
+	}
+	return c, data, nil
+}
+
+// explainYAML names the nearest known key for an unknown one.
+func explainYAML(err error) string {
+	text := strings.TrimPrefix(err.Error(), "yaml: unmarshal errors:\n  ")
+	_, after, ok := strings.Cut(text, "field ")
+	if !ok {
+		return text
+	}
+	key, _, _ := strings.Cut(after, " ")
+	line, _, _ := strings.Cut(text, ": ")
+	if near := nearest(key, configKeys()); near != "" {
+		return fmt.Sprintf("%s: unknown key %q; did you mean %q?", line, key, near)
+	}
+	return fmt.Sprintf("%s: unknown key %q", line, key)
+}
+
+func configKeys() []string {
+	return strings.Fields("agent agents setup setup_inputs copy verify approve jobs attempts timeout sandbox branch notify hooks disk protocol command env reads state fetch build test landing tags junit coverage target file mode writes")
+}
+
+// nearest returns the name with the smallest edit distance, or "" where none is near.
+func nearest(name string, names []string) string {
+	best, bestDistance := "", 3
+	for _, n := range names {
+		if d := spec.Distance(name, n); d < bestDistance {
+			best, bestDistance = n, d
+		}
+	}
+	return best
+}
+
+// settings are the two configurations together. The user's wins where both speak, but for the policy: a repository can
+// make it stricter.
+type settings struct {
+	repo, user config
+	repoData   []byte
+}
+
+func (a *app) settings(root string) (settings, error) {
+	var s settings
+	dir, err := a.w.configDir()
+	if err == nil {
+		if s.user, _, err = readConfig(filepath.Join(dir, "config.yaml"), filepath.Join(dir, "config.yaml")); err != nil {
+			return s, err
+		}
+	}
+	if s.repo, s.repoData, err = readConfig(filepath.Join(root, filepath.FromSlash(repoConfig)), repoConfig); err != nil {
+		return s, err
+	}
+	switch {
+	case s.repo.Hooks != "" || s.repo.Disk != "":
+		return s, undecided("", "%s: hooks and disk are the user's to set, not a repository's", repoConfig)
+	case len(s.repo.Sandbox.Env)+len(s.repo.Sandbox.Reads)+len(s.repo.Sandbox.Writes) > 0:
+		return s, undecided("", "%s: sandbox.env, reads and writes are the user's to set, not a repository's", repoConfig)
+	}
+	return s, nil
+}
+
+// policy is the strictest of what flag, user and repository say; looser than the default comes only from the flag or
+// the user.
+func (s settings) policy(flag string) (tasks.Policy, error) {
+	rank := map[string]int{"auto": 1, "task": 2, "file": 3}
+	for _, p := range []string{flag, s.user.Approve, s.repo.Approve} {
+		if p != "" && rank[p] == 0 {
+			return "", undecided("", "a policy is auto, task or file, not %q", p)
+		}
+	}
+	chosen := "task"
+	if s.user.Approve != "" {
+		chosen = s.user.Approve
+	}
+	if flag != "" {
+		chosen = flag
+	}
+	if rank[s.repo.Approve] > rank[chosen] {
+		chosen = s.repo.Approve
+	}
+	return tasks.Policy(chosen), nil
+}
+
+// commands hashes what a repository's configuration would run, or is "" when it would run nothing.
+func (s settings) commands() string {
+	c := s.repo
+	if len(c.Agents) == 0 && c.Setup == "" && c.Notify == "" && c.Verify.Fetch+c.Verify.Build+c.Verify.Test+c.Verify.Landing == "" && len(c.Copy) == 0 {
+		return ""
+	}
+	part, err := yaml.Marshal(struct {
+		Agents        map[string]agentConfig
+		Setup, Notify string
+		Copy          []string
+		Verify        verifyConfig
+	}{c.Agents, c.Setup, c.Notify, c.Copy, c.Verify})
+	if err != nil {
+		return "unreadable"
+	}
+	sum := sha256.Sum256(part)
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+func first[T comparable](values ...T) T {
+	var zero T
+	for _, v := range values {
+		if v != zero {
+			return v
+		}
+	}
+	return zero
+}
+
+func (s settings) verification() tasks.Verification {
+	u, r := s.user.Verify, s.repo.Verify
+	return tasks.Verification{Fetch: first(u.Fetch, r.Fetch), Build: first(u.Build, r.Build), Test: first(u.Test, r.Test), Landing: first(u.Landing, r.Landing),
+		Timeout: time.Duration(first(u.Timeout, r.Timeout)), Tags: first(u.Tags, r.Tags)}
+}
+
+func (s settings) sandbox() (tasks.Sandbox, error) {
+	mode := first(s.user.Sandbox.Mode, s.repo.Sandbox.Mode, "auto")
+	if s.repo.Sandbox.Mode == "require" || s.repo.Sandbox.Mode == "strict" {
+		mode = s.repo.Sandbox.Mode // a repository may be stricter
+	}
+	switch mode {
+	case "auto", "require":
+	case "strict":
+		mode = "require"
+	default:
+		return tasks.Sandbox{}, undecided("", "sandbox.mode is auto, require or strict, not %q", mode)
+	}
+	u := s.user.Sandbox
+	return tasks.Sandbox{Mode: sandbox.Mode(mode), Env: u.Env, Reads: u.Reads, Writes: u.Writes}, nil
+}

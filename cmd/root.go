@@ -1,0 +1,190 @@
+package cmd
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"spec.example/spec/internal/agent"
+	"spec.example/spec/internal/sandbox"
+)
+
+// An app is one call of the program: its world and the global flags.
+type app struct {
+	w       World
+	dir     string // -C, absolute
+	json    bool
+	noInput bool
+	color   string
+	quiet   bool
+	verbose bool
+	drain   chan struct{}                                                                  // closed by the first interrupt
+	answers func(ctx context.Context, task string, q agent.Question) (agent.Answer, error) // of demo; nil to ask the person
+}
+
+// Main runs the program and returns its exit status.
+func Main(w World) int {
+	if code, ok := hidden(w); ok {
+		return code
+	}
+	a := &app{w: w, drain: make(chan struct{})}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	stop := a.interrupts(cancel)
+	defer stop()
+	root := a.root()
+	root.SetArgs(w.Args)
+	root.SetIn(w.Stdin)
+	root.SetOut(w.Stdout)
+	root.SetErr(w.Stderr)
+	return a.exit(root.ExecuteContext(ctx))
+}
+
+// hidden are the verbs that this program starts itself with. They come before cobra: a sandboxed child must not read
+// configuration, and its arguments are not ours.
+func hidden(w World) (int, bool) {
+	if len(w.Args) == 0 {
+		return 0, false
+	}
+	var err error
+	switch w.Args[0] {
+	case sandbox.VerbRun:
+		return sandbox.Supervise(w.Self), true
+	case sandbox.VerbExec:
+		err = sandbox.Enter(w.Args[2:])
+	case sandbox.VerbTest:
+		err = sandbox.EnterTest(w.Args[1:])
+	default:
+		return 0, false
+	}
+	fmt.Fprintln(w.Stderr, "spec:", err)
+	return 126, true
+}
+
+// interrupts closes drain on the first interrupt and cancels on the second. A verb that does not drain is cancelled
+// by the first.
+func (a *app) interrupts(cancel context.CancelFunc) (stop func()) {
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt)
+	done := make(chan struct{})
+	go func() {
+		for n := 0; ; n++ {
+			select {
+			case <-signals:
+				if n == 0 {
+					close(a.drain)
+				} else {
+					cancel()
+				}
+			case <-done:
+				return
+			}
+		}
+	}()
+	return func() { signal.Stop(signals); close(done) }
+}
+
+// prompt makes a context that ends at the first interrupt, for verbs that have nothing to finish.
+func (a *app) prompt(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	go func() {
+		select {
+		case <-a.drain:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, cancel
+}
+
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" || info.Main.Version == "(devel)" {
+		return "(development build)"
+	}
+	return info.Main.Version
+}
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:               "spec",
+		Short:             "From a sentence to software that is proven to do what was agreed",
+		Version:           version(),
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		Args:              cobra.NoArgs,
+		RunE:              func(c *cobra.Command, _ []string) error { return c.Help() },
+		PersistentPreRunE: func(*cobra.Command, []string) error { return a.globals() },
+		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+	}
+	flags := root.PersistentFlags()
+	flags.StringVarP(&a.dir, "directory", "C", "", "work in `DIR`")
+	flags.BoolVar(&a.json, "json", false, "answer in JSON")
+	flags.BoolVar(&a.noInput, "no-input", false, "never ask; stop with exit status 3 where a person has to answer")
+	flags.StringVar(&a.color, "color", "auto", "`WHEN` to use colour: auto, always or never")
+	flags.BoolVarP(&a.quiet, "quiet", "q", false, "no progress")
+	flags.BoolVarP(&a.verbose, "verbose", "v", false, "more about what is done")
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return &failure{exitUndecided, err, c.CommandPath() + " --help"}
+	})
+	for _, g := range []struct {
+		id, title string
+		verbs     []*cobra.Command
+	}{
+		{"start", "Start:", []*cobra.Command{a.initVerb(), a.demoVerb(), a.newVerb(), a.adoptVerb(), a.doctorVerb()}},
+		{"spec", "Spec:", []*cobra.Command{a.approveVerb(), a.checkVerb(), a.fixVerb(), a.explainVerb()}},
+		{"plan", "Plan:", []*cobra.Command{a.planVerb(), a.statusVerb(), a.listVerb(), a.showVerb()}},
+		{"apply", "Apply:", []*cobra.Command{a.applyVerb(), a.answerVerb(), a.tickVerb(), a.runsVerb()}},
+		{"prove", "Prove:", []*cobra.Command{a.verifyVerb(), a.summaryVerb()}},
+		{"agents", "Agents:", []*cobra.Command{a.trustVerb(), a.askVerb(), a.reportVerb()}},
+	} {
+		root.AddGroup(&cobra.Group{ID: g.id, Title: g.title})
+		for _, v := range g.verbs {
+			v.GroupID = g.id
+			root.AddCommand(v)
+		}
+	}
+	root.SetHelpCommand(&cobra.Command{Use: "no-help", Hidden: true})
+	return root
+}
+
+// globals checks the global flags.
+func (a *app) globals() error {
+	switch a.color {
+	case "auto", "always", "never":
+	default:
+		return undecided("spec --help", "--color is auto, always or never, not %q", a.color)
+	}
+	dir := a.w.Dir
+	if a.dir != "" {
+		dir = a.dir
+		if !filepath.IsAbs(dir) {
+			dir = filepath.Join(a.w.Dir, dir)
+		}
+	}
+	info, err := os.Stat(dir)
+	if err != nil || !info.IsDir() {
+		return undecided("", "-C %s: no such directory", a.dir)
+	}
+	a.dir = filepath.Clean(dir)
+	return nil
+}
+
+// exactly demands a number of arguments and says which.
+func exactly(names ...string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		switch {
+		case len(args) < len(names):
+			return undecided(c.CommandPath()+" --help", "%s: missing %s", c.CommandPath(), strings.Join(names[len(args):], " "))
+		case len(args) > len(names):
+			return undecided(c.CommandPath()+" --help", "%s: unexpected %q", c.CommandPath(), args[len(names)])
+		}
+		return nil
+	}
+}

@@ -1,0 +1,275 @@
+package cmd
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"spec.example/spec/internal/git"
+	"spec.example/spec/internal/trace"
+	"spec.example/spec/spec"
+	"spec.example/spec/tasks"
+)
+
+type verifyOptions struct {
+	frozen    bool
+	commit    bool
+	criterion string
+}
+
+func (a *app) verifyVerb() *cobra.Command {
+	var o verifyOptions
+	c := &cobra.Command{
+		Use:   "verify [FEATURE]",
+		Short: "Run the tests that prove criteria, and record what was seen to pass",
+		Long: "Verify builds and tests the checkout as it is (uncommitted changes included) in a directory of its own, inside the\n" +
+			"sandbox, and writes a fact for each criterion whose tagged tests all passed. With --frozen it writes nothing, and ends\nwith 1 where a recorded fact is no longer true.",
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			ctx, cancel := a.prompt(c.Context())
+			defer cancel()
+			return a.verify(ctx, slices.Concat(args, []string{""})[0], o)
+		},
+	}
+	c.Flags().BoolVar(&o.frozen, "frozen", false, "compare with the recorded facts and write nothing (for CI)")
+	c.Flags().BoolVar(&o.commit, "commit", false, "commit spec.lock where it changed")
+	c.Flags().StringVar(&o.criterion, "criterion", "", "report only criterion `ID`")
+	return c
+}
+
+// A proof is what verify found for one criterion.
+type proof struct {
+	Criterion string   `json:"criterion"`
+	Text      string   `json:"text"`
+	Tests     []string `json:"tests"`
+	Result    string   `json:"result"` // passed, failed, skipped, not run, no test
+	Problem   string   `json:"problem,omitempty"`
+}
+
+type verification struct {
+	Version  int     `json:"version"`
+	Feature  string  `json:"feature"`
+	OK       bool    `json:"ok"`
+	Summary  string  `json:"summary"`
+	Coverage float64 `json:"coverage"` // per cent of statements; -1 where it was not measured
+	Criteria []proof `json:"criteria"`
+	Written  bool    `json:"written"`
+}
+
+func (a *app) verify(ctx context.Context, name string, o verifyOptions) error {
+	targets, err := a.managed(name)
+	if err != nil {
+		return err
+	}
+	repo, err := a.repository(ctx, targets[0].root)
+	if err != nil {
+		return err
+	}
+	run, err := a.verifyTree(ctx, repo, targets[0])
+	if err != nil {
+		return err
+	}
+	if err := a.keepVerify(ctx, repo, run); err != nil {
+		return err
+	}
+	failed := false
+	for _, t := range targets {
+		v, err := a.verifyFeature(ctx, repo, t, run, o)
+		if err != nil {
+			return err
+		}
+		failed = failed || !v.OK
+		if err := a.showVerification(v, run); err != nil {
+			return err
+		}
+	}
+	if failed {
+		return errSaid
+	}
+	return nil
+}
+
+// managed lists the features to verify: the one that is named, or every one of the workspace that has a lock.
+func (a *app) managed(name string) ([]*target, error) {
+	if name != "" {
+		t, err := a.open(name)
+		if err != nil {
+			return nil, err
+		}
+		if !t.managed {
+			return nil, undecided("spec approve "+name+", or for finished work: spec adopt "+name, "%s has no spec.lock", t.feature.Name)
+		}
+		return []*target{t}, nil
+	}
+	all, err := a.allManaged()
+	if err == nil && len(all) == 0 {
+		return nil, undecided("spec list", "no feature here has a spec.lock")
+	}
+	return all, err
+}
+
+// verifyTree runs the tests on the checkout as it is.
+func (a *app) verifyTree(ctx context.Context, repo *git.Repo, t *target) (*tasks.VerifiedTree, error) {
+	s, err := a.settings(t.root)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.trusted(t.root, s); err != nil {
+		return nil, err
+	}
+	opts, err := a.baseOptions(ctx, repo, t, s)
+	if err != nil {
+		return nil, err
+	}
+	if opts.Sandbox, err = s.sandbox(); err != nil {
+		return nil, err
+	}
+	if a.json {
+		opts.Event = nil
+	}
+	run, err := tasks.VerifyCheckout(ctx, opts)
+	if errors.Is(err, tasks.ErrBusy) {
+		return nil, undecided("wait for it, or see what it does: spec status", "%v", err)
+	}
+	return run, err
+}
+
+// verifyFeature compares what was seen with a feature's lock, and writes it there unless frozen.
+func (a *app) verifyFeature(ctx context.Context, repo *git.Repo, t *target, run *tasks.VerifiedTree, o verifyOptions) (verification, error) {
+	v := verification{Version: 1, Feature: t.feature.Name, OK: run.OK, Summary: run.Summary, Coverage: run.Coverage, Criteria: []proof{}}
+	seen := trace.Proven(t.feature, run.Index, run.Results)
+	for _, c := range t.feature.Criteria() {
+		if o.criterion != "" && c.ID != o.criterion {
+			continue
+		}
+		p := a.proofOf(t, run, c, seen)
+		if o.frozen {
+			p.Problem = frozenProblem(t.lock, c, seen)
+		}
+		v.OK = v.OK && p.Problem == "" && p.Result != "failed" && p.Result != "timed out"
+		v.Criteria = append(v.Criteria, p)
+	}
+	if o.criterion != "" && len(v.Criteria) == 0 {
+		return v, undecided("spec show "+t.feature.Name, "no criterion %s in %s", o.criterion, t.feature.Name)
+	}
+	if o.frozen {
+		return v, nil
+	}
+	before := string(t.lock.Bytes())
+	t.lock.SetRan(t.feature, seen)
+	if string(t.lock.Bytes()) == before {
+		return v, nil
+	}
+	file := path.Join(t.feature.Dir, tasks.LockFile)
+	if err := writeFile(filepath.Join(t.root, filepath.FromSlash(file)), t.lock.Bytes()); err != nil {
+		return v, undecided("", "%v", err)
+	}
+	v.Written = true
+	if o.commit {
+		root, _, err := t.inRepo(repo)
+		if err != nil {
+			return v, err
+		}
+		if err := repo.Commit(ctx, t.feature.Name+": record verified tests\n", path.Join(root, file)); err != nil {
+			return v, undecided("git commit "+file, "%v", err)
+		}
+	}
+	return v, nil
+}
+
+// proofOf says how a criterion's tests did.
+func (a *app) proofOf(t *target, run *tasks.VerifiedTree, c *spec.Requirement, seen map[string][]trace.Ran) proof {
+	p := proof{Criterion: c.ID, Text: c.Text, Tests: []string{}, Result: "passed"}
+	for _, test := range run.Index.Tests(t.feature.Name, c.ID) {
+		p.Tests = append(p.Tests, test.File+" "+test.Name)
+		if r := string(run.Results.Of(test)); r != "passed" {
+			p.Result = r
+		}
+	}
+	if len(p.Tests) == 0 {
+		p.Result = "no test"
+	}
+	return p
+}
+
+// frozenProblem says why a criterion's recorded facts are not what was just seen; "" when they are.
+func frozenProblem(lock *trace.Lock, c *spec.Requirement, seen map[string][]trace.Ran) string {
+	recorded := lock.Criterion(c.ID)
+	if recorded == nil || len(recorded.Tests) == 0 {
+		return ""
+	}
+	for _, fact := range recorded.Tests {
+		i := slices.IndexFunc(seen[c.ID], func(r trace.Ran) bool { return r.Name == fact.Name && r.Body == fact.Body })
+		switch {
+		case i < 0:
+			return "the lock says that " + fact.Name + " passed as it was; here it did not"
+		case seen[c.ID][i].Text != fact.Text:
+			return "the criterion's words are not those that " + fact.Name + " proved"
+		}
+	}
+	return ""
+}
+
+func (a *app) showVerification(v verification, run *tasks.VerifiedTree) error {
+	if a.json {
+		return a.print(v)
+	}
+	w := tabwriter.NewWriter(a.w.Stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(w, "CRITERION\tRESULT\tTESTS\n")
+	proven := 0
+	for _, p := range v.Criteria {
+		names := make([]string, len(p.Tests))
+		for i, t := range p.Tests {
+			names[i] = t[strings.LastIndexByte(t, ' ')+1:]
+		}
+		if p.Result == "passed" {
+			proven++
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\n", p.Criterion, p.Result, clean(strings.Join(names, ", ")))
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	for _, p := range v.Criteria {
+		if p.Problem != "" {
+			fmt.Fprintf(a.w.Stdout, "criterion %s: %s\n", p.Criterion, clean(p.Problem))
+		}
+	}
+	fmt.Fprintf(a.w.Stdout, "%s: %d of %d criteria have tests that passed; %s\n", v.Feature, proven, len(v.Criteria), v.Summary)
+	if v.Coverage >= 0 {
+		fmt.Fprintf(a.w.Stdout, "coverage: %.1f %% of statements\n", v.Coverage)
+	}
+	if v.Written {
+		fmt.Fprintf(a.w.Stdout, "spec.lock now holds what was seen; commit it, or use --commit\n")
+	}
+	if !run.OK {
+		fmt.Fprintf(a.w.Stdout, "\n%s\n", clean(run.Failure))
+	}
+	return nil
+}
+
+// keepVerify keeps what the summary shows of this run, with the code that it saw.
+func (a *app) keepVerify(ctx context.Context, repo *git.Repo, run *tasks.VerifiedTree) error {
+	code, err := tasks.CodeTree(ctx, repo, run.Tree)
+	if err != nil {
+		return err
+	}
+	last := lastVerify{Code: code, Suites: []suite{}, Coverage: run.Coverage}
+	for _, pkg := range run.Results.Packages() {
+		c := run.Results.CountsOf(pkg)
+		last.Suites = append(last.Suites, suite{Name: pkg, Passed: c.Passed, Failed: c.Failed + c.TimedOut, Skipped: c.Skipped})
+	}
+	data, err := json.Marshal(last)
+	if err != nil {
+		return err
+	}
+	return writeFile(lastVerifyFile(repo), data)
+}

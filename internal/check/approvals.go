@@ -1,0 +1,108 @@
+package check
+
+import (
+	"fmt"
+
+	"spec.example/spec/spec"
+)
+
+// approvals checks what was approved against what stands there now (SPEC201 to SPEC207).
+func (s *subject) approvals() {
+	name := s.feature.Name
+	landed := ""
+	for _, t := range s.lock.Tasks {
+		if t.Landed != nil && landed == "" {
+			landed = t.ID
+		}
+	}
+	var later bool
+	stages := spec.Stages()
+	for i := len(stages) - 1; i >= 0; i-- {
+		stage := stages[i]
+		doc := s.feature.Document(stage)
+		if doc == nil {
+			continue
+		}
+		a := s.lock.Approval(stage)
+		approve := fmt.Sprintf("spec approve %s %s", name, stage)
+		switch {
+		case a == nil && landed != "":
+			s.report("SPEC204", doc.Path, doc.From, string(stage), fmt.Sprintf("task %s landed, but the %s are not approved", landed, stage), approve)
+		case a == nil && later:
+			s.report("SPEC201", doc.Path, doc.From, string(stage), fmt.Sprintf("the %s are not approved, but a later stage is", stage), approve)
+		case a == nil:
+		case a.Channel != "tty" && a.Channel != "demo" && a.Channel != "adopted":
+			s.report("SPEC203", s.lockFile(), a.Line, string(stage), fmt.Sprintf("the %s were approved by %q, which is no person", stage, a.Channel), approve+" at a terminal")
+		case a.Hash != spec.ApprovedHash(s.feature, stage):
+			s.stale(stage, doc, a.Channel, a.Who, a.Date)
+		case a.Channel == "demo":
+			s.report("SPEC206", s.lockFile(), a.Line, string(stage), fmt.Sprintf("the %s were approved by demo, not by a person", stage), approve)
+		}
+		later = later || a != nil
+	}
+	s.adopted()
+}
+
+// stale names what changed in an approved document: the criteria or tasks whose words are not those of the lock.
+func (s *subject) stale(stage spec.Stage, doc *spec.Document, channel, who, date string) {
+	by := fmt.Sprintf("since %s approved the %s on %s", who, stage, date)
+	hint := fmt.Sprintf("look at the change, then: spec approve %s %s", s.feature.Name, stage)
+	if channel == "adopted" {
+		by, hint = fmt.Sprintf("since the %s were adopted", stage), "spec adopt "+s.feature.Name
+	}
+	n := len(s.found)
+	add := func(line int, id, message string) {
+		s.report("SPEC202", doc.Path, line, id, message, hint)
+		if channel == "adopted" {
+			s.severity(spec.Warning)
+		}
+	}
+	switch stage {
+	case spec.Requirements:
+		for _, r := range s.feature.Criteria() {
+			c := s.lock.Criterion(r.ID)
+			switch {
+			case c == nil:
+				add(r.Line, r.ID, fmt.Sprintf("criterion %s is new %s", r.ID, by))
+			case c.Approved != "" && c.Approved != r.Hash():
+				add(r.Line, r.ID, fmt.Sprintf("criterion %s changed %s", r.ID, by))
+			}
+		}
+		for _, c := range s.lock.Criteria {
+			if s.feature.Requirement(c.ID) == nil {
+				add(doc.From, c.ID, fmt.Sprintf("criterion %s is gone %s", c.ID, by))
+			}
+		}
+	case spec.Tasks:
+		for _, leaf := range s.feature.Leaves() {
+			t := s.lock.Task(leaf.ID)
+			switch {
+			case t == nil:
+				add(leaf.Line, leaf.ID, fmt.Sprintf("task %s is new %s", leaf.ID, by))
+			case t.Approved != "" && t.Approved != leaf.Hash():
+				add(leaf.Line, leaf.ID, fmt.Sprintf("task %s changed %s", leaf.ID, by))
+			}
+		}
+		for _, t := range s.lock.Tasks {
+			if s.feature.Task(t.ID) == nil {
+				add(doc.From, t.ID, fmt.Sprintf("task %s is gone %s", t.ID, by))
+			}
+		}
+	}
+	if len(s.found) == n {
+		add(doc.From, string(stage), "its words changed "+by)
+	}
+}
+
+// adopted says how much of a feature rests on adoption.
+func (s *subject) adopted() {
+	n := 0
+	for _, t := range s.lock.Tasks {
+		if t.Adopted != "" {
+			n++
+		}
+	}
+	if n > 0 {
+		s.report("SPEC207", s.lockFile(), 1, "adopted", fmt.Sprintf("%d of %d tasks are adopted, not proven", n, len(s.lock.Tasks)), "nothing to do")
+	}
+}

@@ -1,0 +1,173 @@
+package check
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"spec.example/spec/internal/trace"
+	"spec.example/spec/plan"
+	"spec.example/spec/spec"
+)
+
+// Options narrow a check.
+type Options struct {
+	Feature  string // only this one
+	Strict   bool   // warnings fail too
+	Now      time.Time
+	Baseline []byte // fingerprints of findings to leave out, a line each
+}
+
+// A Report is the outcome of a check. Findings are sorted by place.
+type Report struct {
+	Findings spec.Diagnostics
+	Strict   bool
+	Features int
+}
+
+// Failed tells whether the check's answer is no.
+func (r *Report) Failed() bool {
+	return slices.ContainsFunc(r.Findings, func(d spec.Diagnostic) bool {
+		return d.Severity == spec.Error || r.Strict && d.Severity == spec.Warning
+	})
+}
+
+// A subject is one feature with everything that the rules look at.
+type subject struct {
+	fsys    fs.FS
+	feature *spec.Feature
+	plan    *plan.Plan
+	lock    *trace.Lock
+	managed bool
+	index   *trace.Index
+	found   spec.Diagnostics
+}
+
+// Run checks every workspace below root of fsys.
+func Run(fsys fs.FS, root string, o Options) (Report, error) {
+	workspaces, diags := spec.Workspaces(fsys, root)
+	report := Report{Strict: o.Strict, Findings: diags}
+	var index *trace.Index
+	names := map[string]bool{}
+	for _, w := range workspaces {
+		for _, loc := range w.Features {
+			if loc.Archived || o.Feature != "" && path.Base(loc.Dir) != o.Feature && loc.Dir != o.Feature {
+				continue
+			}
+			s := &subject{fsys: fsys}
+			var found spec.Diagnostics
+			s.feature, found = spec.Parse(fsys, loc.Dir)
+			names[s.feature.Name] = true
+			s.found = append(s.found, found...)
+			if err := s.readLock(); err != nil {
+				return report, err
+			}
+			s.plan, found = plan.New(s.feature, plan.State{Outcomes: s.lock.Outcomes()})
+			s.found = append(s.found, found...)
+			if s.managed {
+				if index == nil {
+					var err error
+					if index, err = trace.Scan(fsys, root); err != nil {
+						return report, fmt.Errorf("looking for tagged tests: %v", err)
+					}
+				}
+				s.index = index
+				s.approvals()
+				s.evidence()
+			}
+			s.waive(o.Now)
+			report.Findings = append(report.Findings, s.found...)
+			report.Features++
+		}
+		report.Findings = append(report.Findings, steering(fsys, w.Root)...)
+	}
+	if o.Feature != "" && report.Features == 0 {
+		return report, fmt.Errorf("no feature %s", o.Feature)
+	}
+	report.baseline(o.Baseline)
+	report.Findings.Sort()
+	report.Findings = slices.CompactFunc(report.Findings, func(a, b spec.Diagnostic) bool {
+		return a.Code == b.Code && a.File == b.File && a.Line == b.Line && a.Column == b.Column && a.Message == b.Message
+	})
+	return report, nil
+}
+
+func (s *subject) lockFile() string { return path.Join(s.feature.Dir, "spec.lock") }
+
+func (s *subject) readLock() error {
+	data, err := fs.ReadFile(s.fsys, s.lockFile())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("reading %s: %v", s.lockFile(), err)
+	}
+	s.managed = err == nil
+	lock, problems := trace.ParseLock(data)
+	s.lock = lock
+	for _, p := range problems {
+		s.report("SPEC501", s.lockFile(), p.Line, "", p.Message, "spec verify "+s.feature.Name)
+	}
+	return nil
+}
+
+// report adds a finding with the severity of its rule.
+func (s *subject) report(code, file string, line int, id, message, hint string) {
+	s.found = append(s.found, spec.Diagnostic{Code: code, Severity: severityOf(code), File: file, Line: line, Column: 1, Feature: s.feature.Name, Subject: id, Message: message, Hint: hint})
+}
+
+// severity changes the severity of the last finding.
+func (s *subject) severity(to spec.Severity) { s.found[len(s.found)-1].Severity = to }
+
+// Fingerprint names a finding independently of its line.
+func Fingerprint(d spec.Diagnostic) string {
+	return strings.Join([]string{d.Code, d.Feature, d.Subject, strings.Join(strings.Fields(d.Message), " ")}, "|")
+}
+
+func (r *Report) baseline(data []byte) {
+	known := map[string]int{}
+	for line := range strings.Lines(string(data)) {
+		if line = strings.TrimSpace(line); line != "" {
+			known[line]++
+		}
+	}
+	r.Findings = slices.DeleteFunc(r.Findings, func(d spec.Diagnostic) bool {
+		f := Fingerprint(d)
+		if known[f] > 0 {
+			known[f]--
+			return true
+		}
+		return false
+	})
+}
+
+// waive takes out findings that the document itself suppresses: <!-- spec:ignore SPEC105 until=2027-01-31 reason="…" -->
+// in the line above or on it. One that is past its date is a finding itself.
+func (s *subject) waive(now time.Time) {
+	for _, doc := range s.feature.Documents {
+		if !strings.Contains(string(doc.Data), "spec:ignore") {
+			continue
+		}
+		n := 0
+		for text := range strings.Lines(string(doc.Data)) {
+			n++
+			_, rest, ok := strings.Cut(text, "<!-- spec:ignore ")
+			if !ok {
+				continue
+			}
+			rest, _, _ = strings.Cut(rest, "-->")
+			code, rest, _ := strings.Cut(strings.TrimSpace(rest), " ")
+			_, until, _ := strings.Cut(rest, "until=")
+			until, _, _ = strings.Cut(until, " ")
+			end, err := time.Parse("2006-01-02", until)
+			if err != nil || now.After(end.AddDate(0, 0, 1)) {
+				s.report("SPEC504", doc.Path, n, code, fmt.Sprintf("the suppression of %s has no date or is past it", code), "mend the finding, or renew the date with a reason")
+				continue
+			}
+			s.found = slices.DeleteFunc(s.found, func(d spec.Diagnostic) bool {
+				return d.Code == code && d.File == doc.Path && (d.Line == n || d.Line == n+1)
+			})
+		}
+	}
+}

@@ -1,0 +1,389 @@
+package trace
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"io/fs"
+	"path"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+
+	"golang.org/x/mod/modfile"
+
+	"spec.example/spec/spec"
+)
+
+// A Tag is one place in the code that names a criterion.
+type Tag struct {
+	Feature string
+	ID      string
+	File    string
+	Line    int
+	Column  int
+	Test    *Test // nil where it stands on code
+}
+
+// A Test is a test that carries a tag.
+type Test struct {
+	Package string // import path, for Go
+	File    string
+	Name    string
+	Line    int
+	Body    string // "sha256:…" of its body; see goBody
+	Asserts int
+	Lines   bool // Asserts counts lines with an assertion word
+	Skips   bool // its first statement is an unconditional skip
+}
+
+// An Index holds the tags of a tree. It is read-only and safe for concurrent use.
+type Index struct {
+	Tags []Tag
+	byID map[string][]*Test
+}
+
+// maxSource bounds a file that is searched for tags.
+const maxSource = 64 << 20
+
+// Tests lists the tests that are tagged for a criterion, by file and name.
+func (ix *Index) Tests(feature, id string) []*Test { return ix.byID[feature+"/"+id] }
+
+// Test finds a test again by its name and body, wherever it lies now; nil where there is none.
+func (ix *Index) Test(feature, id, name, body string) *Test {
+	for _, t := range ix.Tests(feature, id) {
+		if t.Name == name && (body == "" || t.Body == body) {
+			return t
+		}
+	}
+	return nil
+}
+
+// commentMarks are how comments begin in the languages whose files are searched.
+func commentMarks(ext string) []string {
+	switch ext {
+	case ".go", ".ts", ".tsx", ".js", ".jsx", ".mjs", ".cjs", ".rs", ".java", ".kt", ".kts", ".cs", ".swift", ".scala", ".c", ".h", ".cc", ".cpp", ".dart":
+		return []string{"//", "/*", "*"}
+	case ".php":
+		return []string{"//", "#", "/*", "*"}
+	case ".py", ".rb", ".sh", ".bash", ".yaml", ".yml", ".txtar", ".toml", ".pl", ".ex", ".exs":
+		return []string{"#"}
+	case ".sql", ".lua", ".hs":
+		return []string{"--"}
+	case ".html", ".vue", ".svelte", ".xml":
+		return []string{"<!--"}
+	}
+	return nil
+}
+
+// Scan reads the tags of every source file below root, as git would see the tree.
+func Scan(fsys fs.FS, root string) (*Index, error) {
+	var files []string
+	modules := map[string]string{}
+	err := spec.Walk(fsys, root, func(name string, d fs.DirEntry) error {
+		if d.IsDir() {
+			if d.Name() == "node_modules" {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if d.Name() == "go.mod" {
+			if data, err := fs.ReadFile(fsys, name); err == nil {
+				modules[path.Dir(name)] = modfile.ModulePath(data)
+			}
+		}
+		if commentMarks(path.Ext(name)) != nil {
+			files = append(files, name)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	s := &scanner{fsys: fsys, modules: modules, packages: map[string]*goPackage{}}
+	found := make([][]Tag, len(files))
+	next := make(chan int)
+	var wg sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		wg.Go(func() {
+			for i := range next {
+				found[i] = s.file(files[i])
+			}
+		})
+	}
+	for i := range files {
+		next <- i
+	}
+	close(next)
+	wg.Wait()
+	ix := &Index{byID: map[string][]*Test{}}
+	for _, tags := range found {
+		ix.Tags = append(ix.Tags, tags...)
+	}
+	for _, t := range ix.Tags {
+		if key := t.Feature + "/" + t.ID; t.Test != nil && !slices.ContainsFunc(ix.byID[key], func(x *Test) bool { return x.File == t.Test.File && x.Name == t.Test.Name }) {
+			ix.byID[key] = append(ix.byID[key], t.Test)
+		}
+	}
+	return ix, nil
+}
+
+type scanner struct {
+	fsys     fs.FS
+	modules  map[string]string
+	mu       sync.Mutex
+	packages map[string]*goPackage
+}
+
+func (s *scanner) file(name string) []Tag {
+	info, err := fs.Stat(s.fsys, name)
+	if err != nil || info.Size() > maxSource {
+		return nil
+	}
+	data, err := fs.ReadFile(s.fsys, name)
+	if err != nil || !bytes.Contains(data, []byte("spec:")) || bytes.IndexByte(data[:min(len(data), 8000)], 0) >= 0 {
+		return nil
+	}
+	switch ext := path.Ext(name); {
+	case strings.HasSuffix(name, "_test.go"):
+		return s.goFile(name, data)
+	case ext == ".txtar":
+		return s.script(name, data)
+	default:
+		return s.lines(name, data, commentMarks(ext))
+	}
+}
+
+// importPath is the import path of the package in a directory.
+func (s *scanner) importPath(dir string) string {
+	for at := dir; ; at = path.Dir(at) {
+		if module, ok := s.modules[at]; ok {
+			if at == dir {
+				return module
+			}
+			return module + "/" + strings.TrimPrefix(strings.TrimPrefix(dir, at), "/")
+		}
+		if at == "." || at == "/" {
+			return dir
+		}
+	}
+}
+
+// tagsIn reads the tags of one comment or name: `spec:feature/3.1`, a list `spec:feature/3.1, 3.2`, a range
+// `spec:feature/3.1-3.4`.
+func tagsIn(text string) (tags []Tag) {
+	for off := 0; ; {
+		i := strings.Index(text[off:], "spec:")
+		if i < 0 {
+			return tags
+		}
+		i += off
+		off = i + len("spec:")
+		if i > 0 && (nameByte(text[i-1]) || text[i-1] == '/') {
+			continue
+		}
+		n := 0
+		for off+n < len(text) && (nameByte(text[off+n]) || text[off+n] == '.') {
+			n++
+		}
+		if n == 0 || off+n >= len(text) || text[off+n] != '/' {
+			continue
+		}
+		feature := text[off : off+n]
+		rest := text[off+n+1:]
+		for {
+			k := 0
+			for k < len(rest) && (nameByte(rest[k]) || rest[k] == '.' || rest[k] == '#') {
+				k++
+			}
+			id := strings.TrimRight(rest[:k], ".-")
+			if id == "" {
+				break
+			}
+			for _, one := range expand(id) {
+				tags = append(tags, Tag{Feature: feature, ID: one, Column: i + 1})
+			}
+			rest = rest[k:]
+			after := strings.TrimLeft(rest, " \t")
+			if !strings.HasPrefix(after, ",") {
+				break
+			}
+			if rest = strings.TrimLeft(after[1:], " \t"); rest == "" || !idStart(rest) {
+				break
+			}
+		}
+	}
+}
+
+// idStart tells whether a list goes on: with a digit, or with capitals and a digit.
+func idStart(s string) bool {
+	i := 0
+	for i < len(s) && s[i] >= 'A' && s[i] <= 'Z' {
+		i++
+	}
+	if i > 0 && i < len(s) && s[i] == '-' {
+		i++
+	}
+	return i < len(s) && s[i] >= '0' && s[i] <= '9'
+}
+
+func nameByte(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_'
+}
+
+// expand expands 3.1-3.4; anything else stands for itself.
+func expand(id string) []string {
+	from, to, ok := strings.Cut(id, "-")
+	if !ok || from == "" || from[0] < '0' || from[0] > '9' {
+		return []string{id}
+	}
+	i, j := strings.LastIndexByte(from, '.'), strings.LastIndexByte(to, '.')
+	a, okA := small(from[i+1:])
+	b, okB := small(to[j+1:])
+	if !okA || !okB || from[:i+1] != to[:j+1] || b < a || b-a > 100 {
+		return []string{id}
+	}
+	var out []string
+	for n := a; n <= b; n++ {
+		out = append(out, from[:i+1]+itoa(n))
+	}
+	return out
+}
+
+func small(s string) (int, bool) {
+	n := 0
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' || n > 99999 {
+			return 0, false
+		}
+		n = n*10 + int(s[i]-'0')
+	}
+	return n, s != ""
+}
+
+func itoa(n int) string {
+	if n < 10 {
+		return string(rune('0' + n))
+	}
+	return itoa(n/10) + string(rune('0'+n%10))
+}
+
+// lines reads the tags in the comments of a file of another language, and in the names of its tests.
+func (s *scanner) lines(name string, data []byte, marks []string) []Tag {
+	var tags []Tag
+	all := strings.Split(string(data), "\n")
+	for i, text := range all {
+		at := strings.Index(text, "spec:")
+		if at < 0 {
+			continue
+		}
+		comment := slices.ContainsFunc(marks, func(m string) bool { return strings.Contains(text[:at], m) })
+		if !comment && testName(text) == "" {
+			continue
+		}
+		for _, tag := range tagsIn(text) {
+			tag.File, tag.Line = name, i+1
+			tag.Test = otherTest(name, all, i)
+			tags = append(tags, tag)
+		}
+	}
+	return tags
+}
+
+// testName is the name of a test that a line begins, in the usual frameworks; "" for none.
+func testName(text string) string {
+	t := strings.TrimSpace(text)
+	for _, word := range []string{"it(", "test(", "it.only(", "test.only(", "specify(", "scenario("} {
+		if rest, ok := strings.CutPrefix(t, word); ok && rest != "" && strings.ContainsRune("'\"`", rune(rest[0])) {
+			if end := strings.IndexByte(rest[1:], rest[0]); end > 0 {
+				return rest[1 : 1+end]
+			}
+		}
+	}
+	for _, word := range []string{"def test_", "async def test_", "fn ", "pub fn ", "void ", "public void ", "fun ", "public function test", "it \"", "it '"} {
+		rest, ok := strings.CutPrefix(t, word)
+		if !ok {
+			continue
+		}
+		end := strings.IndexAny(rest, "(\"' ")
+		if end < 0 {
+			end = len(rest)
+		}
+		prefix := ""
+		if i := strings.Index(word, "test"); i >= 0 {
+			prefix = word[i:]
+		}
+		return prefix + rest[:end]
+	}
+	return ""
+}
+
+// otherTest is the test that a tag in another language belongs to: the one on its line, or the next one within ten lines
+// when the tag stands in a comment.
+func otherTest(name string, all []string, at int) *Test {
+	for i := at; i < len(all) && i <= at+10; i++ {
+		n := testName(all[i])
+		if n == "" {
+			continue
+		}
+		end := i + 1
+		for end < len(all) && testName(all[end]) == "" {
+			end++
+		}
+		body := strings.Join(all[i:end], "\n")
+		sum := sha256.Sum256([]byte(strings.Join(strings.Fields(body), " ")))
+		t := &Test{File: name, Name: n, Line: i + 1, Body: "sha256:" + hex.EncodeToString(sum[:]), Lines: true}
+		for line := range strings.Lines(body) {
+			for _, w := range []string{"assert", "expect(", "should", "Assert.", "must_"} {
+				if strings.Contains(line, w) {
+					t.Asserts++
+					break
+				}
+			}
+		}
+		return t
+	}
+	return nil
+}
+
+// script reads the tags in the comment of a testscript: the script is the test TestScript/NAME of the package that its
+// testdata belongs to.
+func (s *scanner) script(name string, data []byte) []Tag {
+	dir, found := name, false
+	for ; dir != "." && dir != "/"; dir = path.Dir(dir) {
+		if path.Base(dir) == "testdata" {
+			dir, found = path.Dir(dir), true
+			break
+		}
+	}
+	if !found {
+		return nil
+	}
+	comment, _, _ := bytes.Cut(append([]byte("\n"), data...), []byte("\n-- "))
+	sum := sha256.Sum256(bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n")))
+	test := &Test{Package: s.importPath(dir), File: name, Name: "TestScript/" + strings.TrimSuffix(path.Base(name), ".txtar"), Line: 1, Body: "sha256:" + hex.EncodeToString(sum[:]), Lines: true}
+	var tags []Tag
+	n := 0
+	for line := range strings.Lines(string(comment)) {
+		n++
+		text := strings.TrimSpace(line)
+		if !strings.HasPrefix(text, "#") {
+			for _, word := range []string{"cmp ", "stdout ", "stderr ", "exists ", "! ", "grep ", "status "} {
+				if strings.HasPrefix(text, word) {
+					test.Asserts++
+					break
+				}
+			}
+			if strings.HasPrefix(text, "skip") {
+				test.Skips = true
+			}
+			continue
+		}
+		for _, tag := range tagsIn(text) {
+			tag.File, tag.Line, tag.Test = name, n-1, test
+			tags = append(tags, tag)
+		}
+	}
+	return tags
+}

@@ -1,0 +1,106 @@
+package tasks
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"spec.example/spec/internal/trace"
+)
+
+// A VerifiedTree is the outcome of verifying the user's checkout as it is.
+type VerifiedTree struct {
+	Verified
+	Tree     string
+	Index    *trace.Index
+	Coverage float64 // per cent of statements; -1 where it was not measured
+}
+
+// VerifyCheckout builds and tests the user's checkout, uncommitted and untracked files included, in a verify checkout
+// and inside the sandbox. It changes nothing in the repository but for objects that nothing refers to.
+func VerifyCheckout(ctx context.Context, o Options) (*VerifiedTree, error) {
+	r := &run{o: o, now: o.Repo.Now(o.Now()), place: place(o.Cache, o.Repo.CommonDir), report: &Report{}, trees: map[string]Verified{}, cover: true}
+	var err error
+	if r.lock, err = lockRun(o.Repo.Dir, 15*time.Second); err != nil {
+		return nil, err
+	}
+	defer r.lock.release()
+	if r.journal, err = openJournal(o.Repo.Dir, o.Now()); err != nil {
+		return nil, err
+	}
+	defer r.journal.close()
+	tree, err := r.freezeCheckout(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s, err := r.openSlot(0)
+	if err != nil {
+		return nil, err
+	}
+	v, err := r.verify(ctx, s, tree, "")
+	if err != nil {
+		return nil, err
+	}
+	out := &VerifiedTree{Verified: v, Tree: tree, Coverage: r.coverage}
+	if out.Results == nil {
+		out.Results = &trace.Results{}
+	}
+	if out.Index, err = trace.Scan(os.DirFS(s.check.Dir), r.o.Root); err != nil {
+		return nil, fmt.Errorf("looking for tagged tests: %v", err)
+	}
+	return out, nil
+}
+
+// freezeCheckout writes the user's checkout as a tree, through a private index: the user's own is not touched.
+func (r *run) freezeCheckout(ctx context.Context) (string, error) {
+	user, err := r.o.Repo.At(r.o.Repo.Dir, filepath.Join(r.place, "index", "checkout"))
+	if err != nil {
+		return "", err
+	}
+	_, head, err := r.o.Repo.Head(ctx)
+	if err != nil {
+		return "", err
+	}
+	if head == "" {
+		return "", &stopped{why: "the repository has no commit yet", hint: "git commit"}
+	}
+	tree, _, err := user.Freeze(ctx, head)
+	return tree, err
+}
+
+// readCoverage sums up a Go cover profile: the share of statements that ran, in per cent, or -1 for none.
+func readCoverage(file string) float64 {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return -1
+	}
+	blocks := map[string]bool{}
+	sizes := map[string]int{}
+	for line := range strings.Lines(string(data)) {
+		f := strings.Fields(line)
+		if len(f) != 3 {
+			continue
+		}
+		n, err := strconv.Atoi(f[1])
+		if err != nil {
+			continue
+		}
+		sizes[f[0]] = n
+		blocks[f[0]] = blocks[f[0]] || f[2] != "0"
+	}
+	ran, all := 0, 0
+	for block, n := range sizes {
+		all += n
+		if blocks[block] {
+			ran += n
+		}
+	}
+	if all == 0 {
+		return -1
+	}
+	return 100 * float64(ran) / float64(all)
+}

@@ -1,0 +1,94 @@
+package tasks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+
+	"spec.example/spec/internal/trace"
+	"spec.example/spec/plan"
+	"spec.example/spec/spec"
+)
+
+// A head is what one commit says of the feature.
+type head struct {
+	commit  string
+	feature *spec.Feature
+	lock    *trace.Lock
+	plan    *plan.Plan
+	fsys    fs.FS // the feature's directory and the steering
+	diags   spec.Diagnostics
+}
+
+// Names of the files beside the specification that this program writes.
+const (
+	LockFile      = "spec.lock"
+	DecisionsFile = "decisions.md"
+)
+
+// readHead reads the feature, its lock and its plan from a commit: what is not committed does not count.
+func (r *run) readHead(ctx context.Context, commit string) (*head, error) {
+	fsys, err := r.o.Repo.Snapshot(ctx, commit, r.o.FeatureDir, r.inRoot(".kiro/steering"), r.inRoot(".kiro/steering.md"), r.inRoot("AGENTS.md"))
+	if err != nil {
+		return nil, fmt.Errorf("reading %s at %s: %v", r.o.FeatureDir, commit, err)
+	}
+	h := &head{commit: commit, fsys: fsys}
+	h.feature, h.diags = spec.Parse(fsys, r.o.FeatureDir)
+	data, err := fs.ReadFile(fsys, path.Join(r.o.FeatureDir, LockFile))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	lock, problems := trace.ParseLock(data)
+	if len(problems) > 0 {
+		return nil, fmt.Errorf("%s:%d: %s", path.Join(r.o.FeatureDir, LockFile), problems[0].Line, problems[0].Message)
+	}
+	h.lock = lock
+	var diags spec.Diagnostics
+	h.plan, diags = plan.New(h.feature, plan.State{Outcomes: lock.Outcomes(), Optional: r.o.Optional})
+	h.diags = append(h.diags, diags...)
+	return h, nil
+}
+
+// inRoot turns a path of the workspace into one of the repository.
+func (r *run) inRoot(name string) string { return path.Join(r.o.Root, name) }
+
+// Approved says which stages of the feature are not approved as they stand, and why. channels are those that count.
+func Approved(f *spec.Feature, lock *trace.Lock) []Unapproved {
+	var missing []Unapproved
+	for _, stage := range spec.Stages() {
+		want := spec.ApprovedHash(f, stage)
+		if want == "" {
+			continue
+		}
+		a := lock.Approval(stage)
+		switch {
+		case a == nil:
+			missing = append(missing, Unapproved{Stage: stage, Why: "not approved"})
+		case a.Channel != "tty" && a.Channel != "demo":
+			missing = append(missing, Unapproved{Stage: stage, Why: "adopted, not approved by a person"})
+		case a.Hash != want:
+			missing = append(missing, Unapproved{Stage: stage, Why: "changed since it was approved", Stale: true})
+		}
+	}
+	return missing
+}
+
+// An Unapproved stage has no approval that fits its words.
+type Unapproved struct {
+	Stage spec.Stage
+	Why   string
+	Stale bool
+}
+
+// protected tells whether a path is spec's to write: an agent's change there is dropped.
+func (r *run) protected(name string) bool {
+	for _, dir := range []string{".kiro/specs", ".specify", "openspec", StateDir} {
+		if p := r.inRoot(dir); name == p || strings.HasPrefix(name, p+"/") {
+			return true
+		}
+	}
+	return name == r.o.FeatureDir || strings.HasPrefix(name, r.o.FeatureDir+"/") || name == r.inRoot(".kiro/spec.yaml") || name == ".git" || strings.HasPrefix(name, ".git/")
+}

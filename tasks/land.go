@@ -1,0 +1,433 @@
+package tasks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"spec.example/spec/internal/git"
+	"spec.example/spec/internal/sandbox"
+	"spec.example/spec/internal/trace"
+	"spec.example/spec/spec"
+)
+
+// An approved result is a commit under refs/spec/<run>/<task>: the tree that was verified, on the head that it was
+// made on, with what is to be recorded of it as trailers. It is all that landing, or a later run, needs.
+type approved struct {
+	task      string
+	ref       string
+	commit    string
+	base      string
+	tree      string
+	patch     string
+	inputs    string
+	attempt   int
+	policy    Policy
+	by        string // agent:NAME or hand
+	gates     []trace.Gate
+	unchanged string
+}
+
+// landing errors that send a task back to its agent.
+type sentBack struct {
+	why   string
+	patch []byte
+}
+
+func (e *sentBack) Error() string { return e.why }
+
+// land puts an approved result into the branch. One at a time: the caller holds the landing lock.
+func (r *run) land(ctx context.Context, s *slot, a approved) error {
+	h, err := r.waitForHead(ctx)
+	if err != nil {
+		return err
+	}
+	if h.lock.Outcomes()[a.task].Kind == spec.Landed && h.lock.Task(a.task).Landed.Patch == a.patch && h.lock.Task(a.task).Landed.Inputs == a.inputs {
+		return r.forget(ctx, a) // a run that was killed had landed it already
+	}
+	code, err := r.codeTree(ctx, h, a)
+	if err != nil {
+		return err
+	}
+	fault("merge")
+	v, err := r.verify(ctx, s, code, a.task)
+	if err != nil {
+		return err
+	}
+	if !v.OK {
+		return &sentBack{why: "together with what landed meanwhile: " + v.Failure}
+	}
+	files, err := r.recordFiles(ctx, s, h, a, v)
+	if err != nil {
+		return err
+	}
+	tree, err := r.o.Repo.Replace(ctx, code, files)
+	if err != nil {
+		return fmt.Errorf("writing the landing tree: %v", err)
+	}
+	fault("landing-tree")
+	if err := r.checkLanding(ctx, s, h, files); err != nil {
+		return err
+	}
+	message := r.message(a, h)
+	tree, message, err = r.hooks(ctx, s, tree, message)
+	if err != nil {
+		return err
+	}
+	commit, err := r.o.Repo.CommitTree(ctx, git.Commit{Tree: tree, Parents: []string{h.commit}, Message: message, Sign: r.o.Repo.Signs(ctx)})
+	if err != nil {
+		return fmt.Errorf("committing task %s: %v", a.task, err)
+	}
+	fault("commit")
+	mark := r.refName("landing", a.task)
+	if err := r.o.Repo.UpdateRef(ctx, mark, commit, "", "spec: landing"); err != nil {
+		return err
+	}
+	fault("landing-ref")
+	if err := r.advance(ctx, h.commit, commit, files); err != nil {
+		return err
+	}
+	fault("advanced")
+	if err := r.o.Repo.DeleteRef(ctx, mark); err != nil {
+		return err
+	}
+	fault("landing-ref-deleted")
+	return r.forget(ctx, a)
+}
+
+func (r *run) forget(ctx context.Context, a approved) error {
+	if a.ref == "" {
+		return nil
+	}
+	err := r.o.Repo.DeleteRef(ctx, a.ref)
+	fault("ref-deleted")
+	return err
+}
+
+// codeTree merges an approved result with the head as it is now.
+func (r *run) codeTree(ctx context.Context, h *head, a approved) (string, error) {
+	if a.base == h.commit {
+		return a.tree, nil
+	}
+	tree, conflicts, err := r.o.Repo.Merge(ctx, h.commit, a.commit)
+	if err != nil {
+		return "", fmt.Errorf("merging task %s with the head: %v", a.task, err)
+	}
+	manifests := r.manifests(ctx, h.commit, a)
+	if len(manifests) > 0 {
+		conflicts = slices.DeleteFunc(conflicts, func(p string) bool { return slices.Contains(manifests, p) })
+		if len(conflicts) == 0 {
+			return r.settle(ctx, h.commit, a, manifests)
+		}
+	}
+	if len(conflicts) > 0 {
+		patch, err := r.o.Repo.Diff(ctx, a.base, a.tree)
+		if err != nil {
+			return "", err
+		}
+		return "", &sentBack{why: "it does not merge with what landed meanwhile: " + strings.Join(conflicts, ", "), patch: patch}
+	}
+	return tree, nil
+}
+
+// recordFiles are the files that spec itself writes with a landing, made from head's: the ticks, the facts and the
+// decisions.
+func (r *run) recordFiles(ctx context.Context, s *slot, h *head, a approved, v Verified) (map[string][]byte, error) {
+	files := map[string][]byte{}
+	if t := h.feature.Task(a.task); t != nil && !t.Heading && t.State != spec.Done {
+		edits, err := spec.Tick(h.feature, a.task, spec.Done)
+		if err != nil {
+			return nil, fmt.Errorf("ticking task %s: %v", a.task, err)
+		}
+		for _, doc := range h.feature.Documents {
+			if doc.Path != t.File || files[doc.Path] != nil {
+				continue
+			}
+			data, err := spec.ApplyEdits(doc.Path, doc.Data, edits)
+			if err != nil {
+				return nil, fmt.Errorf("ticking task %s: %v", a.task, err)
+			}
+			files[doc.Path] = data
+		}
+	}
+	lock, err := r.factsOf(h, s, a, v)
+	if err != nil {
+		return nil, err
+	}
+	files[path.Join(r.o.FeatureDir, LockFile)] = lock.Bytes()
+	if text := r.decisions(h, a.task); text != nil {
+		files[path.Join(r.o.FeatureDir, DecisionsFile)] = text
+	}
+	return files, nil
+}
+
+// factsOf returns head's lock with the facts of this landing: the task's own, and the tests that were seen to pass on
+// exactly this tree.
+func (r *run) factsOf(h *head, s *slot, a approved, v Verified) (*trace.Lock, error) {
+	lock, problems := trace.ParseLock(h.lock.Bytes())
+	if len(problems) > 0 {
+		return nil, fmt.Errorf("reading the lock again: %s", problems[0].Message)
+	}
+	fact := trace.Landed{Patch: a.patch, Inputs: a.inputs, Attempt: a.attempt, By: a.by}
+	lock.Land(a.task, fact, string(a.policy), a.gates)
+	if v.Results == nil {
+		return lock, nil
+	}
+	index, err := trace.Scan(os.DirFS(s.check.Dir), r.o.Root)
+	if err != nil {
+		return nil, fmt.Errorf("looking for tagged tests: %v", err)
+	}
+	lock.SetRan(h.feature, trace.Proven(h.feature, index, v.Results))
+	return lock, nil
+}
+
+// decisions is decisions.md with the answers that were given for a task, or nil when there is none to add.
+func (r *run) decisions(h *head, task string) []byte {
+	answers := r.answersFor(task)
+	if len(answers) == 0 {
+		return nil
+	}
+	name := path.Join(r.o.FeatureDir, DecisionsFile)
+	data, err := fs.ReadFile(h.fsys, name)
+	if err != nil {
+		data = []byte("# Decisions\n\nAnswers that a person gave while tasks were carried out.\n")
+	}
+	text := string(data)
+	for _, d := range answers {
+		entry := decisionText(d)
+		if !strings.Contains(text, entry) {
+			text = strings.TrimRight(text, "\n") + "\n\n" + entry
+		}
+	}
+	if text == string(data) {
+		return nil
+	}
+	return []byte(text)
+}
+
+func decisionText(d Decided) string {
+	return fmt.Sprintf("## Task %s, %s\n\n> %s\n\n%s\n\nAnswered by %s.\n", d.Task, d.Time.UTC().Format("2006-01-02"),
+		strings.ReplaceAll(strings.TrimSpace(d.Question.Text), "\n", "\n> "), d.Answer.Text, d.Answer.By)
+}
+
+// checkLanding runs the drift rules on the tree that is about to land. An error in this feature that head did not have
+// stops it; what a later task may still bring is only reported.
+func (r *run) checkLanding(ctx context.Context, s *slot, h *head, files map[string][]byte) error {
+	if r.o.Check == nil {
+		return nil
+	}
+	for name, data := range files {
+		file := filepath.Join(s.check.Dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(file, data, 0o644); err != nil {
+			return err
+		}
+	}
+	after, err := r.o.Check(os.DirFS(s.check.Dir))
+	if err != nil {
+		return fmt.Errorf("checking the landing tree: %v", err)
+	}
+	var stop []string
+	for _, d := range after {
+		if d.Severity != spec.Error || d.Feature != h.feature.Name || shownOnly(d.Code) || r.known[d.Code+d.Subject] {
+			continue
+		}
+		stop = append(stop, fmt.Sprintf("%s:%d: %s %s", d.File, d.Line, d.Code, d.Message))
+	}
+	if len(stop) > 0 {
+		return &sentBack{why: "landing it would leave the project with errors:\n" + strings.Join(stop, "\n")}
+	}
+	return nil
+}
+
+// shownOnly are the findings that a landing may leave: they say that proof is still missing.
+func shownOnly(code string) bool { return code == "SPEC303" || code == "SPEC305" || code == "SPEC308" }
+
+func (r *run) message(a approved, h *head) string {
+	title := a.task
+	if t := h.feature.Task(a.task); t != nil {
+		title = t.Title
+	}
+	return fmt.Sprintf("%s: %s\n\nSpec-Task: %s/%s\n", h.feature.Name, title, h.feature.Name, a.task)
+}
+
+// hooks runs the repository's commit hooks on the landing tree, in the verify checkout and in its sandbox.
+func (r *run) hooks(ctx context.Context, s *slot, tree, message string) (string, string, error) {
+	dir := r.o.Repo.HooksDir(ctx)
+	if r.o.NoVerifyHooks || dir == "" {
+		return tree, message, nil
+	}
+	if err := s.check.Stage(ctx, tree); err != nil {
+		return "", "", err
+	}
+	temp, err := r.temp()
+	if err != nil {
+		return "", "", err
+	}
+	defer os.RemoveAll(temp)
+	file := filepath.Join(temp, "COMMIT_EDITMSG")
+	if err := os.WriteFile(file, []byte(message), 0o644); err != nil {
+		return "", "", err
+	}
+	for _, hook := range [][]string{{"pre-commit"}, {"prepare-commit-msg", file, "message"}, {"commit-msg", file}} {
+		argv, env := s.check.HookCommand(dir, hook[0], hook[1:]...)
+		var out boundedBuffer
+		c := sandbox.Command{Self: r.o.Self, Argv: argv, Dir: s.check.Dir, Env: r.childEnv(temp, env...), Stdout: &out, Stderr: &out, Hold: r.lock.file(),
+			Policy: r.policy().With([]string{r.o.Repo.CommonDir, dir, r.goModCache(), r.goBuildCache()}, []string{s.check.Dir, temp, s.check.IndexDir()})}
+		exit, err := c.Run(ctx)
+		if err != nil {
+			return "", "", err
+		}
+		if exit.Code != 0 {
+			return "", "", &sentBack{why: fmt.Sprintf("the repository's %s hook refused it:\n%s", hook[0], cutTail(out.String(), 40))}
+		}
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return "", "", err
+	}
+	changed, err := s.check.Staged(ctx)
+	if err != nil {
+		return "", "", err
+	}
+	if changed != tree {
+		return "", "", &sentBack{why: "a commit hook changed files; run it in the slot and leave its result there"}
+	}
+	return tree, string(text), nil
+}
+
+// advance moves the branch to the landing commit: by a fast-forward where it is checked out, which keeps the user's
+// unrelated changes and refuses to touch overlapping ones, else by compare and swap.
+func (r *run) advance(ctx context.Context, from, to string, files map[string][]byte) error {
+	branch, _, err := r.o.Repo.Head(ctx)
+	if err != nil {
+		return err
+	}
+	if branch != r.branch {
+		return r.o.Repo.UpdateRef(ctx, r.branch, to, from, "spec: landing")
+	}
+	if err := r.keepLock(ctx, from, files); err != nil {
+		return err
+	}
+	fault("ff")
+	err = r.o.Repo.FastForward(ctx, to)
+	var refused *git.Error
+	if errors.As(err, &refused) {
+		return &stopped{why: "the checkout stands in the way: " + strings.TrimSpace(refused.Stderr), hint: "git status; commit or stash what it names, then spec apply " + path.Base(r.o.FeatureDir)}
+	}
+	return err
+}
+
+// keepLock sets the checkout's spec.lock back to head's where it differs only in facts that `spec verify` wrote: those
+// that still fit are part of the landing.
+func (r *run) keepLock(ctx context.Context, from string, files map[string][]byte) error {
+	name := path.Join(r.o.FeatureDir, LockFile)
+	dirty, err := r.o.Repo.Dirty(ctx, name)
+	if err != nil || len(dirty) == 0 {
+		return err
+	}
+	data, err := r.o.Repo.ReadFile(ctx, from, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	local, err := os.ReadFile(filepath.Join(r.o.Repo.Dir, filepath.FromSlash(name)))
+	if err != nil {
+		return err
+	}
+	mine, _ := trace.ParseLock(local)
+	theirs, _ := trace.ParseLock(data)
+	if !mine.SameButRuns(theirs) {
+		return nil
+	}
+	return os.WriteFile(filepath.Join(r.o.Repo.Dir, filepath.FromSlash(name)), data, 0o644)
+}
+
+// refName is the ref of a kind ("" for approved) and task in this run. Task ids are percent-encoded.
+func (r *run) refName(kind, task string) string {
+	return path.Join("refs/spec", r.journal.run, kind, encodeRef(task))
+}
+
+func encodeRef(id string) string {
+	var b strings.Builder
+	for i := 0; i < len(id); i++ {
+		c := id[i]
+		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_' || c == '.' && i > 0 && i < len(id)-1 && id[i-1] != '.' && !strings.HasSuffix(id, ".lock") {
+			b.WriteByte(c)
+			continue
+		}
+		fmt.Fprintf(&b, "%%%02X", c)
+	}
+	return b.String()
+}
+
+// save writes an approved result (or one that waits at its gate) as a commit under a ref.
+func (r *run) save(ctx context.Context, a *approved, kind string) error {
+	var trailer strings.Builder
+	for _, g := range a.gates {
+		fmt.Fprintf(&trailer, "Spec-Gate: %s\n", g.String())
+	}
+	message := fmt.Sprintf("spec: result of task %s\n\nSpec-Task: %s/%s\nSpec-Inputs: %s\nSpec-Attempt: %d\nSpec-Policy: %s\nSpec-Agent: %s\n%s",
+		a.task, path.Base(r.o.FeatureDir), a.task, a.inputs, a.attempt, a.policy, a.by, trailer.String())
+	commit, err := r.o.Repo.CommitTree(ctx, git.Commit{Tree: a.tree, Parents: []string{a.base}, Message: message})
+	if err != nil {
+		return fmt.Errorf("keeping the result of task %s: %v", a.task, err)
+	}
+	a.commit, a.ref = commit, r.refName(kind, a.task)
+	return r.o.Repo.UpdateRef(ctx, a.ref, commit, "", "spec: kept")
+}
+
+// load reads back what save wrote. ok is false for a commit that is none of this feature's results.
+func (r *run) load(ctx context.Context, ref git.Ref) (a approved, ok bool, err error) {
+	message, err := r.o.Repo.Message(ctx, ref.Commit)
+	if err != nil {
+		return a, false, err
+	}
+	a = approved{ref: ref.Name, commit: ref.Commit}
+	for line := range strings.Lines(message) {
+		key, value, found := strings.Cut(strings.TrimSpace(line), ": ")
+		if !found {
+			continue
+		}
+		switch key {
+		case "Spec-Task":
+			feature, task, _ := strings.Cut(value, "/")
+			if ok = feature == path.Base(r.o.FeatureDir); !ok {
+				return a, false, nil
+			}
+			a.task = task
+		case "Spec-Inputs":
+			a.inputs = value
+		case "Spec-Attempt":
+			a.attempt, _ = strconv.Atoi(value)
+		case "Spec-Policy":
+			a.policy = Policy(value)
+		case "Spec-Agent":
+			a.by = value
+		case "Spec-Gate":
+			if g, err := trace.ParseGate(value); err == nil {
+				a.gates = append(a.gates, g)
+			}
+		}
+	}
+	if a.base, err = r.o.Repo.Parent(ctx, ref.Commit); err != nil {
+		return a, false, err
+	}
+	if a.tree, err = r.o.Repo.Tree(ctx, ref.Commit); err != nil {
+		return a, false, err
+	}
+	diff, err := r.o.Repo.Diff(ctx, a.base, a.tree)
+	a.patch = patchHash(diff)
+	return a, ok, err
+}

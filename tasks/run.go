@@ -1,0 +1,509 @@
+package tasks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"spec.example/spec/internal/agent"
+	"spec.example/spec/internal/git"
+	"spec.example/spec/plan"
+	"spec.example/spec/spec"
+)
+
+// A run is one call of Run.
+type run struct {
+	o       Options
+	now     time.Time // the one clock value of this run's committed files
+	place   string    // this repository's directory in the user's cache
+	branch  string    // full name of the branch that is landed on; "" for a detached HEAD
+	lock    *runLock
+	journal *journal
+	history *history
+	runner  Runner
+	sched   *scheduler
+	report  *Report
+	slots   chan *slot
+	red     map[string]bool // names of tests that fail at head, under RedBaseline
+	known   map[string]bool // errors that head has already, by code and subject
+	kept    map[string]approved
+	gates   map[string]approved
+
+	landing sync.Mutex // landings, one at a time
+	asking  sync.Mutex // gates and questions, one at a time
+	mu      sync.Mutex // what follows
+	trees   map[string]Verified
+	words   map[string]string // what the agent last said, by task
+	queue   int               // gates that wait for asking
+	events  sync.Mutex
+
+	cover       bool // measure coverage
+	coverage    float64
+	goOnce      sync.Once
+	goEnv       []string
+	modDownload string
+}
+
+// stopped is an error that a person has to clear; nothing is lost meanwhile.
+type stopped struct{ why, hint string }
+
+func (e *stopped) Error() string { return e.why }
+
+// Hint is the command to type next.
+func (e *stopped) Hint() string { return e.hint }
+
+// Pending tells whether a plan holds anything to do under the options.
+func Pending(p *plan.Plan, o Options) bool {
+	s := newScheduler(p)
+	restrict(s, p, o)
+	return len(s.with(waiting)) > 0
+}
+
+// Run carries out the plan. It returns a report of what happened, and an error when it could not go on at all: another
+// run is busy, the repository is in the middle of something, the head does not pass its own tests. It is safe to kill
+// at any moment: the next Run goes on from what git holds.
+func Run(ctx context.Context, p *plan.Plan, o Options) (*Report, error) {
+	if o.Jobs < 1 {
+		o.Jobs = 1
+	}
+	if o.Attempts < 1 {
+		o.Attempts = 3
+	}
+	r := &run{o: o, now: o.Repo.Now(o.Now()), place: place(o.Cache, o.Repo.CommonDir), report: &Report{},
+		trees: map[string]Verified{}, kept: map[string]approved{}, gates: map[string]approved{}, known: map[string]bool{}}
+	if err := r.open(ctx); err != nil {
+		return nil, err
+	}
+	defer r.close()
+	h, err := r.start(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r.sched = newScheduler(h.plan)
+	restrict(r.sched, h.plan, r.o)
+	if len(r.sched.with(waiting)) > 0 {
+		if err := r.baseline(ctx, h); err != nil {
+			return nil, err
+		}
+		if err := r.loop(ctx); err != nil {
+			return nil, err
+		}
+	}
+	r.finish(ctx)
+	return r.report, nil
+}
+
+// restrict leaves out what --only, --until and --skip say.
+func restrict(s *scheduler, p *plan.Plan, o Options) {
+	for _, id := range o.Skip {
+		if s.is(id) == waiting {
+			s.skip(id, "left out by --skip", o.AssumeDone)
+		}
+	}
+	if len(o.Only) == 0 && o.Until == "" {
+		return
+	}
+	want := map[string]bool{}
+	for _, id := range o.Only {
+		want[id] = true
+	}
+	for queue := []string{o.Until}; len(queue) > 0 && o.Until != ""; queue = queue[1:] {
+		if t := p.Task(queue[0]); t != nil && !want[t.ID] {
+			want[t.ID] = true
+			queue = append(queue, t.Depends...)
+		}
+	}
+	for _, t := range p.Tasks {
+		if !want[t.ID] && s.is(t.ID) == waiting {
+			s.skip(t.ID, "not asked for", false)
+		}
+	}
+}
+
+func (r *run) open(ctx context.Context) error {
+	if name := r.o.Repo.InProgress(); name != "" {
+		return &stopped{why: "the repository is in the middle of a " + name, hint: "git status"}
+	}
+	var err error
+	if r.lock, err = lockRun(r.o.Repo.Dir, 15*time.Second); err != nil {
+		return err
+	}
+	if err := r.indexFree(ctx); err != nil {
+		r.lock.release()
+		return err
+	}
+	if r.journal, err = openJournal(r.o.Repo.Dir, r.o.Now()); err != nil {
+		r.lock.release()
+		return err
+	}
+	r.report.Run = r.journal.run
+	if r.history, err = readHistory(r.o.Repo.Dir, path.Base(r.o.FeatureDir)); err != nil {
+		r.close()
+		return err
+	}
+	r.slots = make(chan *slot, r.o.Jobs)
+	for i := range r.o.Jobs {
+		s, err := r.openSlot(i)
+		if err != nil {
+			r.close()
+			return err
+		}
+		r.slots <- s
+	}
+	return nil
+}
+
+// indexFree waits for a git that is just at work; a lock file that nobody holds any more is not ours to delete.
+func (r *run) indexFree(ctx context.Context) error {
+	for range 100 {
+		if !r.o.Repo.IndexLocked() {
+			return nil
+		}
+		if err := sleep(ctx, 50*time.Millisecond); err != nil {
+			return err
+		}
+	}
+	return &stopped{why: "index.lock stands in the way and no git seems to be at work", hint: "make sure that no git is running, then remove " + path.Join(r.o.Repo.GitDir, "index.lock")}
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}
+
+func (r *run) close() {
+	if r.journal != nil {
+		r.journal.close()
+	}
+	r.lock.release()
+}
+
+// start finds the branch and takes up what earlier runs left.
+func (r *run) start(ctx context.Context) (*head, error) {
+	branch, commit, err := r.o.Repo.Head(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r.branch = branch
+	if commit == "" {
+		return nil, &stopped{why: "the repository has no commit yet", hint: "git commit"}
+	}
+	if r.o.Branch != "" {
+		r.branch = "refs/heads/" + r.o.Branch
+		if _, err := r.o.Repo.Resolve(ctx, r.branch); err != nil {
+			if err := r.o.Repo.UpdateRef(ctx, r.branch, commit, git.Zero, "spec: branch for landings"); err != nil {
+				return nil, err
+			}
+		}
+	}
+	r.event("run.started", "", r.branch, map[string]any{"agent": r.o.Agent.Name(), "policy": string(r.o.Policy), "jobs": r.o.Jobs})
+	if err := r.resume(ctx); err != nil {
+		return nil, err
+	}
+	return r.head(ctx)
+}
+
+// head reads the branch as it is now.
+func (r *run) head(ctx context.Context) (*head, error) {
+	rev := "HEAD"
+	if r.branch != "" {
+		rev = r.branch
+	}
+	commit, err := r.o.Repo.Resolve(ctx, rev+"^{commit}")
+	if err != nil {
+		return nil, err
+	}
+	return r.readHead(ctx, commit)
+}
+
+// waitForHead reads the branch once nothing stands in the way of a landing: no operation of git in progress, no
+// uncommitted edit to a file that a landing writes.
+func (r *run) waitForHead(ctx context.Context) (*head, error) {
+	for tries := 0; ; tries++ {
+		why, hint, err := r.obstacle(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if why == "" {
+			return r.head(ctx)
+		}
+		if r.o.Wait == 0 || time.Duration(tries)*time.Second > r.o.Wait {
+			return nil, &stopped{why: why, hint: hint}
+		}
+		if tries == 0 {
+			r.event("landing.waiting", "", why, map[string]any{"hint": hint})
+		}
+		if err := sleep(ctx, time.Second); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func (r *run) obstacle(ctx context.Context) (why, hint string, err error) {
+	if name := r.o.Repo.InProgress(); name != "" {
+		return "the repository is in the middle of a " + name, "git status", nil
+	}
+	if err := r.indexFree(ctx); err != nil {
+		var s *stopped
+		if errors.As(err, &s) {
+			return s.why, s.hint, nil
+		}
+		return "", "", err
+	}
+	branch, _, err := r.o.Repo.Head(ctx)
+	if err != nil || branch != r.branch {
+		return "", "", err // landings go to a branch that is not checked out: the checkout is not touched
+	}
+	names := []string{path.Join(r.o.FeatureDir, "tasks.md"), path.Join(r.o.FeatureDir, DecisionsFile)}
+	dirty, err := r.o.Repo.Dirty(ctx, names...)
+	if err != nil || len(dirty) == 0 {
+		return "", "", err
+	}
+	return "uncommitted edits to " + strings.Join(dirty, ", "), "git commit " + strings.Join(dirty, " "), nil
+}
+
+// baseline verifies the head once: what is red already cannot be told from what a task breaks.
+func (r *run) baseline(ctx context.Context, h *head) error {
+	for _, d := range r.checkNow(h) {
+		r.known[d.Code+d.Subject] = true
+	}
+	s := <-r.slots
+	defer func() { r.slots <- s }()
+	tree, err := r.o.Repo.Tree(ctx, h.commit)
+	if err != nil {
+		return err
+	}
+	if err := r.checkout(ctx, s, tree); err != nil {
+		return err
+	}
+	if r.runner, err = Detect(os.DirFS(s.check.Dir), r.o.Root, r.o.Verify); err != nil {
+		return err
+	}
+	r.event("baseline.started", "", r.runner.From, nil)
+	v, err := r.verify(ctx, s, tree, "")
+	if err != nil {
+		return err
+	}
+	r.event("baseline.finished", "", v.Summary, map[string]any{"ok": v.OK})
+	if v.OK {
+		return nil
+	}
+	if r.o.Baseline != RedBaseline {
+		return &Red{Failure: v.Failure}
+	}
+	if v.Results == nil {
+		return &Red{Failure: v.Failure, NoNames: true}
+	}
+	r.red = map[string]bool{}
+	for _, name := range v.Results.Failed() {
+		r.red[name] = true
+	}
+	return nil
+}
+
+func (r *run) checkNow(h *head) spec.Diagnostics {
+	return slices.DeleteFunc(slices.Clone(h.diags), func(d spec.Diagnostic) bool { return d.Severity != spec.Error })
+}
+
+// Red is the error of a head that does not pass its own verification.
+type Red struct {
+	Failure string
+	NoNames bool // the runner gives no result for single tests, so a red head cannot be a measure
+}
+
+func (e *Red) Error() string { return "the head does not pass its own verification:\n" + e.Failure }
+
+// loop starts what can start, up to the number of jobs, and hears what became of it.
+func (r *run) loop(ctx context.Context) error {
+	results := make(chan outcome)
+	busy, stopping := 0, false
+	drain := r.o.Drain
+	for {
+		if !stopping && ctx.Err() == nil {
+			for _, id := range r.sched.ready(r.o.Jobs - busy) {
+				r.sched.start(id)
+				busy++
+				go func() { results <- r.one(ctx, id) }()
+			}
+		}
+		if busy == 0 {
+			return ctx.Err()
+		}
+		select {
+		case <-drain:
+			stopping, drain = true, nil
+			r.report.Interrupted = true
+			r.event("run.stopping", "", "no new tasks; running ones are kept", nil)
+		case out := <-results:
+			busy--
+			halt, err := r.hear(ctx, out)
+			if err != nil {
+				r.report.Interrupted = r.report.Interrupted || ctx.Err() != nil
+				for ; busy > 0; busy-- {
+					<-results
+				}
+				return err
+			}
+			stopping = stopping || halt
+		}
+	}
+}
+
+// one carries out a task in a slot of its own.
+func (r *run) one(ctx context.Context, id string) outcome {
+	s := <-r.slots
+	defer func() { r.slots <- s }()
+	return r.work(ctx, s, id)
+}
+
+// An outcome is what became of one task.
+type outcome struct {
+	task   string
+	status status
+	reason string
+	wait   *Wait
+	halt   bool  // start nothing else
+	err    error // the run cannot go on
+}
+
+// hear tells the scheduler what became of a task. halt means that nothing new may start.
+func (r *run) hear(ctx context.Context, out outcome) (halt bool, err error) {
+	if out.err != nil {
+		if ctx.Err() != nil {
+			r.report.Interrupted = true
+			r.sched.retry(out.task)
+			return true, nil
+		}
+		return true, out.err
+	}
+	switch out.status {
+	case landed:
+		r.report.Landed = append(r.report.Landed, out.task)
+		r.sched.land(out.task)
+		return r.replan(ctx)
+	case failed:
+		r.sched.fail(out.task, out.reason)
+		r.event("task.failed", out.task, out.reason, nil)
+		return r.o.FailFast, nil
+	case parked:
+		r.sched.park(out.task, out.reason)
+		r.report.Waiting = append(r.report.Waiting, *out.wait)
+	case skipped:
+		r.sched.skip(out.task, out.reason, r.o.AssumeDone)
+		r.event("task.skipped", out.task, out.reason, nil)
+	case waiting:
+		r.sched.retry(out.task)
+	}
+	if out.halt {
+		r.report.Quit = true
+	}
+	return out.halt, nil
+}
+
+// replan makes the plan again from the head: the specification may have been edited, and an edit counts once it is
+// committed. Where a commit made an approval stale, no new task starts.
+func (r *run) replan(ctx context.Context) (halt bool, err error) {
+	h, err := r.head(ctx)
+	if err != nil {
+		return true, err
+	}
+	next := newScheduler(h.plan)
+	restrict(next, h.plan, r.o)
+	next.adopt(r.sched)
+	r.sched = next
+	for _, u := range Approved(h.feature, h.lock) {
+		r.report.Stale = append(r.report.Stale, u.Stage)
+	}
+	return len(r.report.Stale) > 0, nil
+}
+
+// finish fills in the report from the scheduler.
+func (r *run) finish(ctx context.Context) {
+	for _, id := range r.sched.with(failed) {
+		r.report.Failed = append(r.report.Failed, Failure{id, r.sched.nodes[id].cause})
+	}
+	for _, id := range r.sched.with(blocked) {
+		r.report.Blocked = append(r.report.Blocked, Failure{id, r.sched.nodes[id].cause})
+	}
+	r.report.Skipped = r.sched.with(skipped)
+	r.report.Left = r.sched.with(waiting)
+	data := map[string]any{"landed": len(r.report.Landed), "failed": len(r.report.Failed), "blocked": len(r.report.Blocked), "waiting": len(r.report.Waiting)}
+	r.event("run.finished", "", "", data)
+}
+
+// event tells of one thing that happened, and writes it into the run log.
+func (r *run) event(name, task, message string, data map[string]any) {
+	r.events.Lock()
+	defer r.events.Unlock()
+	e := Event{Version: 1, Event: name, Time: r.o.Now().UTC(), Run: r.journal.run, Task: task, Message: message, Data: data}
+	logged := e
+	logged.Data = map[string]any{"feature": path.Base(r.o.FeatureDir)}
+	maps.Copy(logged.Data, data)
+	r.journal.write(logged, false) // a full disk must not stop what git can still hold
+	if r.o.Event != nil {
+		r.o.Event(e)
+	}
+}
+
+func (r *run) saveOutput(task, name, text string) {
+	if task == "" {
+		task = "baseline"
+	}
+	os.WriteFile(r.journal.output(encodeRef(task)+"-"+name+".log"), []byte(text), 0o644)
+}
+
+// answersFor lists the answers that were given for a task, in any run, oldest first.
+func (r *run) answersFor(task string) []Decided {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var found []Decided
+	for _, d := range r.history.answers {
+		if d.Task == task {
+			found = append(found, d)
+		}
+	}
+	slices.SortFunc(found, func(a, b Decided) int { return a.Time.Compare(b.Time) })
+	return found
+}
+
+// ask puts an agent's question to a person, once: the same question of the same task is never asked again, in this run
+// or a later one.
+func (r *run) ask(ctx context.Context, task string, q agent.Question) (agent.Answer, error) {
+	id := questionID(task, q)
+	r.asking.Lock()
+	defer r.asking.Unlock()
+	r.mu.Lock()
+	known, ok := r.history.answers[id]
+	r.mu.Unlock()
+	if ok {
+		return known.Answer, nil
+	}
+	r.event("task.question", task, q.Text, map[string]any{"question": q.Text, "choices": q.Choices, "id": id})
+	answer, err := r.o.Ask(ctx, task, q)
+	if errors.Is(err, ErrNoPerson) {
+		return agent.Answer{}, agent.ErrParked
+	}
+	if err != nil {
+		return agent.Answer{}, err
+	}
+	feature := path.Base(r.o.FeatureDir)
+	if err := r.journal.write(answerEvent(feature, r.journal.run, task, q, answer, r.now), true); err != nil {
+		return agent.Answer{}, fmt.Errorf("keeping the answer: %w", err)
+	}
+	fault("answer")
+	r.mu.Lock()
+	r.history.answers[id] = Decided{Task: task, Question: q, Answer: answer, Time: r.now, Run: r.journal.run}
+	r.mu.Unlock()
+	return answer, nil
+}

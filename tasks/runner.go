@@ -1,0 +1,136 @@
+package tasks
+
+import (
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+	"time"
+)
+
+// Verification is what the configuration says of verify; an empty command is detected.
+type Verification struct {
+	Fetch, Build, Test, Landing string
+	Timeout                     time.Duration // of each step; default 30 minutes
+	Tags                        string        // build tags for go
+}
+
+// A Runner is the command line of a verification: what fetches dependencies, builds, and tests.
+type Runner struct {
+	From    string // what it was read from: "go.mod", "configuration"
+	Fetch   []Line
+	Build   []Line
+	Test    []Line
+	GoTests bool     // the test line is `go test` and gives a result for each test
+	GoArgs  []string // its arguments
+	GoTags  string
+}
+
+// A Line is one command: a program with its arguments, or a shell line.
+type Line struct {
+	Argv  []string
+	Shell string
+}
+
+func (l Line) String() string {
+	if l.Shell != "" {
+		return l.Shell
+	}
+	return strings.Join(l.Argv, " ")
+}
+
+func (l Line) argv() []string {
+	if l.Shell != "" {
+		return []string{"sh", "-c", l.Shell}
+	}
+	return l.Argv
+}
+
+// Empty tells whether there is nothing to run.
+func (r *Runner) Empty() bool { return len(r.Fetch)+len(r.Build)+len(r.Test) == 0 }
+
+// Detect finds out how a tree is verified: by the configuration, else by what lies at its root. An empty Runner means
+// that there is nothing to verify yet. It fails on a command that passes on anything.
+func Detect(fsys fs.FS, root string, v Verification) (Runner, error) {
+	r := detect(fsys, root)
+	for _, set := range []struct {
+		name, line string
+		to         *[]Line
+	}{{"fetch", v.Fetch, &r.Fetch}, {"build", v.Build, &r.Build}, {"test", v.Test, &r.Test}} {
+		if set.line == "" {
+			continue
+		}
+		if hollow(set.line) {
+			return Runner{}, fmt.Errorf("verify.%s: %q passes on anything", set.name, set.line)
+		}
+		*set.to = []Line{{Shell: set.line}}
+		if set.name == "test" {
+			r.GoTests, r.GoArgs = goTest(set.line)
+			r.From = "configuration"
+			if v.Build == "" && !r.GoTests {
+				r.Build = nil // a configured test command is trusted to build what it needs
+			}
+			if v.Fetch == "" && !r.GoTests {
+				r.Fetch = nil
+			}
+		}
+	}
+	r.GoTags = v.Tags
+	return r, nil
+}
+
+func detect(fsys fs.FS, root string) Runner {
+	has := func(name string) bool {
+		_, err := fs.Stat(fsys, path.Join(root, name))
+		return err == nil
+	}
+	argv := func(words ...string) []Line { return []Line{{Argv: words}} }
+	switch {
+	case has("go.mod"):
+		return Runner{From: "go.mod", Fetch: argv("go", "mod", "download"), Build: []Line{{Argv: []string{"go", "build", "./..."}}, {Argv: []string{"go", "vet", "./..."}}},
+			Test: argv("go", "test", "./..."), GoTests: true, GoArgs: []string{"./..."}}
+	case has("Cargo.toml"):
+		return Runner{From: "Cargo.toml", Fetch: argv("cargo", "fetch"), Build: argv("cargo", "build", "--offline", "--all-targets"), Test: argv("cargo", "test", "--offline")}
+	case has("package.json"):
+		r := Runner{From: "package.json", Test: argv("npm", "test")}
+		if has("package-lock.json") {
+			r.Fetch = argv("npm", "ci", "--ignore-scripts")
+		}
+		return r
+	case has("pyproject.toml"):
+		return Runner{From: "pyproject.toml", Test: argv("python3", "-m", "pytest")}
+	case has("Makefile"):
+		if data, err := fs.ReadFile(fsys, path.Join(root, "Makefile")); err == nil && strings.Contains("\n"+string(data), "\ntest:") {
+			return Runner{From: "Makefile", Test: argv("make", "test")}
+		}
+	}
+	return Runner{}
+}
+
+// goTest tells whether a line is a plain `go test` whose results can be read test by test, and its arguments.
+func goTest(line string) (bool, []string) {
+	f := strings.Fields(line)
+	if len(f) < 2 || f[0] != "go" || f[1] != "test" || strings.ContainsAny(line, "|&;<>$`\"'()\\") {
+		return false, nil
+	}
+	return true, f[2:]
+}
+
+// hollow tells whether a command passes whatever the tree holds.
+func hollow(line string) bool {
+	for part := range strings.FieldsFuncSeq(line, func(r rune) bool { return r == ';' || r == '&' || r == '|' || r == '\n' }) {
+		f := strings.Fields(part)
+		if len(f) == 0 {
+			continue
+		}
+		switch f[0] {
+		case "true", ":", "echo", "printf", "sleep", "pwd", "date", "exit":
+			if f[0] == "exit" && len(f) > 1 && f[1] != "0" {
+				return false
+			}
+		default:
+			return strings.HasSuffix(strings.Join(strings.Fields(line), " "), "|| true")
+		}
+	}
+	return true
+}

@@ -1,0 +1,454 @@
+package tasks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"spec.example/spec/internal/agent"
+	"spec.example/spec/internal/git"
+	"spec.example/spec/internal/sandbox"
+	"spec.example/spec/internal/trace"
+	"spec.example/spec/plan"
+	"spec.example/spec/spec"
+)
+
+// An effort is what is known of one task while it is worked on: what the attempts so far taught.
+type effort struct {
+	task     string
+	attempt  int
+	failure  string
+	conflict string
+	requests []string
+	again    bool // the person edited in the slot: no agent this time
+	accepted []byte
+}
+
+// work carries out one task to its end: landed, failed, parked or skipped.
+func (r *run) work(ctx context.Context, s *slot, id string) outcome {
+	h, err := r.head(ctx)
+	if err != nil {
+		return outcome{task: id, err: err}
+	}
+	t := h.plan.Task(id)
+	if t == nil {
+		return outcome{task: id, status: failed, reason: "the task is no longer in the plan"}
+	}
+	e := &effort{task: id, attempt: r.attempts(id, t.Inputs)}
+	if a, ok := r.kept[id]; ok {
+		if out, done := r.landKept(ctx, s, e, a); done {
+			return out
+		}
+	}
+	if a, ok := r.gates[id]; ok {
+		if out, done := r.gateKept(ctx, s, e, a); done {
+			return out
+		}
+	}
+	for e.attempt < r.o.Attempts {
+		out, done := r.try(ctx, s, e)
+		if done {
+			return out
+		}
+	}
+	return outcome{task: id, status: failed, reason: firstNonEmpty(e.failure, e.conflict, "no attempt is left")}
+}
+
+func (r *run) attempts(id, inputs string) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.history.attempts[id+" "+inputs]
+}
+
+// try makes one attempt. done is false when another one should follow.
+func (r *run) try(ctx context.Context, s *slot, e *effort) (out outcome, done bool) {
+	h, err := r.head(ctx)
+	if err != nil {
+		return outcome{task: e.task, err: err}, true
+	}
+	t := h.plan.Task(e.task)
+	if t == nil {
+		return outcome{task: e.task, status: failed, reason: "the task is no longer in the plan"}, true
+	}
+	r.event("task.started", e.task, t.Title, map[string]any{"attempt": e.attempt + 1})
+	result, unchanged, failure, err := r.attempt(ctx, s, h, t, e)
+	var declined *agent.Declined
+	switch {
+	case errors.Is(err, agent.ErrParked):
+		return r.parkQuestion(e.task), true
+	case errors.As(err, &declined):
+		return outcome{task: e.task, status: failed, reason: declined.Reason}, true
+	case err != nil:
+		return outcome{task: e.task, err: err}, true
+	}
+	if failure == "" && len(result.changes) == 0 && unchanged == "" && !t.Checkpoint && !t.Manual {
+		failure = "the result is empty: nothing was changed"
+	}
+	var v Verified
+	if failure == "" {
+		if v, err = r.verify(ctx, s, result.tree, e.task); err != nil {
+			return outcome{task: e.task, err: err}, true
+		}
+		r.event("task.verified", e.task, v.Summary, map[string]any{"ok": v.OK})
+		if !v.OK && !r.onlyRed(v) {
+			failure = v.Failure
+		}
+	}
+	if failure != "" {
+		return r.count(e, t, failure)
+	}
+	a := approved{task: e.task, base: h.commit, tree: result.tree, patch: result.patch, inputs: t.Inputs, attempt: e.attempt + 1, policy: r.o.Policy, by: r.by(t), unchanged: unchanged}
+	return r.gate(ctx, s, h, t, e, a, result, v)
+}
+
+// by names who did the work, as the lock says it.
+func (r *run) by(t *plan.Task) string {
+	if t.Checkpoint || t.Manual {
+		return "hand"
+	}
+	return "agent:" + r.o.Agent.Name()
+}
+
+// count notes a failed attempt. The same failure twice in a row is no progress, and ends the task.
+func (r *run) count(e *effort, t *plan.Task, failure string) (outcome, bool) {
+	e.attempt++
+	r.event("task.attempt", e.task, firstLine(failure), map[string]any{"inputs": t.Inputs, "attempt": e.attempt, "failure": failure})
+	same := e.failure == failure
+	e.failure = failure
+	if same {
+		return outcome{task: e.task, status: failed, reason: "no progress: the same failure twice\n" + failure}, true
+	}
+	return outcome{}, false
+}
+
+func firstLine(s string) string { line, _, _ := strings.Cut(s, "\n"); return line }
+
+// onlyRed tells whether everything that fails failed at head already.
+func (r *run) onlyRed(v Verified) bool {
+	if r.red == nil || v.Results == nil {
+		return false
+	}
+	return !slices.ContainsFunc(v.Results.Failed(), func(name string) bool { return !r.red[name] }) && len(v.Results.Failed()) > 0
+}
+
+// attempt lets the agent work and freezes what it leaves. failure is why the attempt failed; an error is ErrParked, a
+// *agent.Declined, or means that the run cannot go on.
+func (r *run) attempt(ctx context.Context, s *slot, h *head, t *plan.Task, e *effort) (result frozen, unchanged, failure string, err error) {
+	if err := r.prepare(ctx, s, t.ID, h.commit); err != nil {
+		return frozen{}, "", "", err
+	}
+	fault("prepare")
+	if !t.Checkpoint && !t.Manual && !e.again {
+		said, workErr := r.agentWork(ctx, s, h, t, e)
+		switch {
+		case ctx.Err() != nil:
+			return frozen{}, "", "", ctx.Err()
+		case errors.Is(workErr, agent.ErrParked), isDeclined(workErr):
+			return frozen{}, "", "", workErr
+		case workErr != nil:
+			return frozen{}, "", workErr.Error(), nil
+		}
+		unchanged = said.Unchanged
+		result.ignored = nil
+		r.said(t.ID, said.Said)
+	}
+	fault("agent.end")
+	e.again = false
+	result, err = r.fence(ctx, s, h.commit)
+	if err == nil && len(result.dropped) > 0 {
+		r.event("task.dropped", t.ID, strings.Join(result.dropped, "; "), nil)
+	}
+	return result, unchanged, "", err
+}
+
+func isDeclined(err error) bool {
+	var d *agent.Declined
+	return errors.As(err, &d)
+}
+
+func (r *run) said(task, text string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.words == nil {
+		r.words = map[string]string{}
+	}
+	r.words[task] = text
+}
+
+// agentWork starts the agent on a brief.
+func (r *run) agentWork(ctx context.Context, s *slot, h *head, t *plan.Task, e *effort) (agent.Result, error) {
+	brief, err := r.brief(h, t.ID, e)
+	if err != nil {
+		return agent.Result{}, err
+	}
+	temp, err := r.temp()
+	if err != nil {
+		return agent.Result{}, err
+	}
+	defer os.RemoveAll(temp)
+	name := encodeRef(t.ID) + "-" + strconv.Itoa(e.attempt+1)
+	if err := os.WriteFile(r.journal.output(name+"-brief.md"), brief, 0o644); err != nil {
+		return agent.Result{}, fmt.Errorf("keeping the brief: %w", err)
+	}
+	var log io.Writer = io.Discard
+	if file, err := os.Create(r.journal.output(name + "-agent.log")); err == nil {
+		defer file.Close()
+		log = &capped{w: file, left: 64 << 20}
+	}
+	if r.o.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, r.o.Timeout)
+		defer cancel()
+	}
+	r.event("agent.started", t.ID, r.o.Agent.Name(), nil)
+	fault("agent.start")
+	caches := filepath.Join(r.place, "slot", strconv.Itoa(s.number), "cache")
+	if err := os.MkdirAll(caches, 0o755); err != nil {
+		return agent.Result{}, err
+	}
+	result, err := r.o.Agent.Run(ctx, agent.Job{
+		Feature: h.feature.Name, Task: t.ID, Slot: s.number, Attempt: e.attempt + 1, Dir: filepath.Join(s.work.Dir, filepath.FromSlash(r.o.Root)),
+		Brief: brief, Temp: temp, Hold: r.lock.file(), Log: log,
+		Env: sandbox.Environment(r.o.Env, r.o.Sandbox.Env, []string{"HOME=" + lookup(r.o.Env, "HOME"), "GOCACHE=" + filepath.Join(caches, "go-build"),
+			"GOMODCACHE=" + filepath.Join(caches, "go-mod"), "GOFLAGS=-modcacherw", "XDG_CACHE_HOME=" + caches}),
+		Policy: r.policy().With([]string{s.gitDir, r.o.Repo.CommonDir + "/objects"}, []string{s.work.Dir, temp, caches}),
+		Ask:    func(ctx context.Context, q agent.Question) (agent.Answer, error) { return r.ask(ctx, t.ID, q) },
+	})
+	if errors.Is(err, context.DeadlineExceeded) {
+		return result, fmt.Errorf("the agent took longer than %v and was ended", r.o.Timeout)
+	}
+	return result, err
+}
+
+// A capped writer drops what goes beyond its limit, without an error: a flood must not stop its writer half-way.
+type capped struct {
+	w    io.Writer
+	left int
+}
+
+func (c *capped) Write(p []byte) (int, error) {
+	if take := min(c.left, len(p)); take > 0 {
+		c.left -= take
+		c.w.Write(p[:take])
+	}
+	return len(p), nil
+}
+
+func (r *run) brief(h *head, id string, e *effort) ([]byte, error) {
+	files, _ := spec.Steering(h.fsys, r.o.Root)
+	in := BriefInput{Steering: SteeringFor(files, h.feature.Task(id)), Failure: e.failure, Requests: e.requests, Conflict: e.conflict}
+	if data, err := fs.ReadFile(h.fsys, path.Join(r.o.FeatureDir, DecisionsFile)); err == nil {
+		in.Decisions = string(data)
+	}
+	for _, d := range r.answersFor(id) {
+		in.Answers = append(in.Answers, fmt.Sprintf("- %s: %s", d.Question.Text, d.Answer.Text))
+	}
+	return Brief(h.feature, id, in)
+}
+
+func (r *run) parkQuestion(task string) outcome {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	open, err := readHistory(r.o.Repo.Dir, path.Base(r.o.FeatureDir))
+	w := Wait{Task: task, Reason: "a question waits for an answer"}
+	if err == nil {
+		for id, d := range open.open {
+			if d.Task == task {
+				w.ID, w.Question, w.Reason = id, &d.Question, d.Question.Text
+			}
+		}
+	}
+	return outcome{task: task, status: parked, reason: w.Reason, wait: &w}
+}
+
+// gate asks a person where the policy wants it, and lands what is approved.
+func (r *run) gate(ctx context.Context, s *slot, h *head, t *plan.Task, e *effort, a approved, result frozen, v Verified) (outcome, bool) {
+	task := h.feature.Task(t.ID)
+	found := risks(result.changes, result.diff, task.Touches)
+	var stop []Risk
+	if r.o.Policy == ApproveAuto && !t.Manual {
+		if stop = unannounced(found, r.o.AcceptRisk); len(stop) == 0 {
+			if classes := acceptedClasses(found, r.o.AcceptRisk); len(classes) > 0 {
+				a.gates = append(a.gates, trace.Gate{Policy: string(r.o.Policy), Diff: diffHash(result.diff), Risks: classes, Channel: "flag", Who: r.o.Who, Date: r.date()})
+			}
+			return r.approve(ctx, s, e, a, result.diff)
+		}
+	}
+	if err := r.save(ctx, &a, "gate"); err != nil {
+		return outcome{task: e.task, err: err}, true
+	}
+	fault("gate")
+	g := Gate{Task: t.ID, Title: t.Title, Policy: r.o.Policy, Files: result.changes, Diff: result.diff, Risks: found, Verified: r.honest(v, result, task), Said: r.words[t.ID],
+		Agent: r.o.Agent.Name(), Adjusts: r.o.Agent.Adjusts(), Dropped: result.dropped, Ignored: result.ignored, SlotDir: s.work.Dir, Before: e.accepted}
+	for _, id := range h.feature.Covers(task) {
+		if c := h.feature.Requirement(id); c != nil {
+			g.Criteria = append(g.Criteria, *c)
+		}
+	}
+	decision, err := r.decide(ctx, g)
+	if errors.Is(err, ErrNoPerson) {
+		reason := "its gate waits for a person"
+		if len(stop) > 0 {
+			reason = "a risk stops it at its gate: " + stop[0].Class + " (" + stop[0].Path + " " + stop[0].What + ")"
+		}
+		r.event("gate.waiting", e.task, reason, nil)
+		return outcome{task: e.task, status: parked, reason: reason, wait: &Wait{Task: e.task, Reason: reason}}, true
+	}
+	if err != nil {
+		return outcome{task: e.task, err: err}, true
+	}
+	return r.act(ctx, s, e, a, result, found, decision)
+}
+
+func acceptedClasses(found []Risk, accepted []string) []string {
+	var classes []string
+	for _, risk := range found {
+		if !risk.Announced && slices.Contains(accepted, risk.Class) && !slices.Contains(classes, risk.Class) {
+			classes = append(classes, risk.Class)
+		}
+	}
+	return classes
+}
+
+// honest words what a verification is worth for this task: tests that stood there before prove nothing of it.
+func (r *run) honest(v Verified, result frozen, task *spec.Task) Verified {
+	if v.Results == nil || slices.ContainsFunc(result.changes, func(c git.Change) bool { return c.Status != "D" && isTest(c.Path) }) {
+		return v
+	}
+	v.Summary = "builds only; this task brought no test (" + v.Summary + " that stood there before)"
+	return v
+}
+
+func (r *run) date() string { return r.now.UTC().Format("2006-01-02") }
+
+// decide shows one gate at a time and says how many wait behind it.
+func (r *run) decide(ctx context.Context, g Gate) (Decision, error) {
+	r.mu.Lock()
+	r.queue++
+	r.mu.Unlock()
+	r.asking.Lock()
+	defer r.asking.Unlock()
+	r.mu.Lock()
+	r.queue--
+	g.Waiting = r.queue
+	r.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return Decision{}, err
+	}
+	r.event("gate.asking", g.Task, "", nil)
+	return r.o.Gate(ctx, g)
+}
+
+// act does what a person decided.
+func (r *run) act(ctx context.Context, s *slot, e *effort, a approved, result frozen, found []Risk, d Decision) (outcome, bool) {
+	gateRef := a.ref
+	drop := func() error { return r.o.Repo.DeleteRef(ctx, gateRef) }
+	switch d.Act {
+	case Approve:
+		fact := trace.Gate{Policy: string(r.o.Policy), Diff: diffHash(result.diff), Channel: firstNonEmpty(d.By, "tty"), Who: r.o.Who, Date: r.date()}
+		for _, risk := range found {
+			if !risk.Announced && !slices.Contains(fact.Risks, risk.Class) {
+				fact.Risks = append(fact.Risks, risk.Class)
+			}
+		}
+		a.gates = append(a.gates, fact)
+		out, done := r.approve(ctx, s, e, a, result.diff)
+		if err := drop(); err != nil {
+			return outcome{task: e.task, err: err}, true
+		}
+		return out, done
+	case Request:
+		e.requests = append(e.requests, d.Words)
+		return outcome{}, drop() != nil
+	case Again:
+		e.again = true
+		return outcome{}, drop() != nil
+	case Leave:
+		if err := drop(); err != nil {
+			return outcome{task: e.task, err: err}, true
+		}
+		return outcome{task: e.task, status: skipped, reason: firstNonEmpty(d.Words, "skipped at its gate")}, true
+	}
+	return outcome{task: e.task, status: waiting, halt: true}, true
+}
+
+// approve keeps an approved result and lands it.
+func (r *run) approve(ctx context.Context, s *slot, e *effort, a approved, accepted []byte) (outcome, bool) {
+	if err := r.save(ctx, &a, ""); err != nil {
+		return outcome{task: e.task, err: err}, true
+	}
+	fault("approved")
+	e.accepted = accepted
+	return r.landNow(ctx, s, e, a)
+}
+
+func (r *run) landNow(ctx context.Context, s *slot, e *effort, a approved) (outcome, bool) {
+	r.landing.Lock()
+	defer r.landing.Unlock()
+	err := r.land(ctx, s, a)
+	var back *sentBack
+	var stop *stopped
+	switch {
+	case err == nil:
+		r.event("task.landed", a.task, "", map[string]any{"patch": a.patch})
+		return outcome{task: a.task, status: landed}, true
+	case errors.As(err, &back):
+		if err := r.forget(ctx, a); err != nil {
+			return outcome{task: a.task, err: err}, true
+		}
+		e.conflict = string(back.patch)
+		s.task = "" // the next attempt starts from the new head
+		return r.count(e, &plan.Task{ID: a.task, Inputs: a.inputs}, back.why)
+	case errors.As(err, &stop):
+		return outcome{task: a.task, status: parked, reason: stop.why, wait: &Wait{Task: a.task, Reason: stop.why + "; " + stop.hint}}, true
+	}
+	return outcome{task: a.task, err: err}, true
+}
+
+// landKept lands a result that an earlier run had approved.
+func (r *run) landKept(ctx context.Context, s *slot, e *effort, a approved) (outcome, bool) {
+	delete(r.kept, a.task)
+	r.event("task.resumed", a.task, "approved in an earlier run", nil)
+	return r.landNow(ctx, s, e, a)
+}
+
+// gateKept opens the gate of a result that an earlier run had verified, without running the agent again.
+func (r *run) gateKept(ctx context.Context, s *slot, e *effort, a approved) (outcome, bool) {
+	delete(r.gates, a.task)
+	h, err := r.readHead(ctx, a.base)
+	if err != nil {
+		return outcome{task: a.task, err: err}, true
+	}
+	t := h.plan.Task(a.task)
+	if t == nil || t.Inputs != a.inputs {
+		return outcome{}, false
+	}
+	r.event("task.resumed", a.task, "verified in an earlier run, waits at its gate", nil)
+	result := frozen{tree: a.tree}
+	if err := r.describe(ctx, &result, a.base); err != nil {
+		return outcome{task: a.task, err: err}, true
+	}
+	v, err := r.verify(ctx, s, a.tree, a.task)
+	if err != nil {
+		return outcome{task: a.task, err: err}, true
+	}
+	if !v.OK && !r.onlyRed(v) {
+		return r.count(e, t, v.Failure)
+	}
+	old := a.ref
+	out, done := r.gate(ctx, s, h, t, e, approved{task: a.task, base: a.base, tree: a.tree, patch: a.patch, inputs: a.inputs, attempt: a.attempt, policy: r.o.Policy, by: a.by}, result, v)
+	if old != "" && out.err == nil {
+		if err := r.o.Repo.DeleteRef(ctx, old); err != nil {
+			return outcome{task: a.task, err: err}, true
+		}
+	}
+	return out, done
+}
