@@ -1,0 +1,163 @@
+package billing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/stripe/stripe-go/v76"
+	"github.com/stripe/stripe-go/v76/price"
+)
+
+// A Plan is what a user subscribes to.
+type Plan string
+
+// The plans. A month is 30 days and a year 365: calendar months would make the charge come at irregular intervals.
+const (
+	Monthly Plan = "monthly"
+	Annual  Plan = "annual"
+)
+
+// Terms are what a plan costs and how often.
+type Terms struct {
+	Amount       int64 // cents
+	Currency     string
+	IntervalDays int
+}
+
+// Terms returns what a plan costs; ok is false for an unknown plan.
+func (p Plan) Terms() (t Terms, ok bool) {
+	switch p {
+	case Monthly:
+		return Terms{Amount: 2900, Currency: "usd", IntervalDays: 30}, true
+	case Annual:
+		return Terms{Amount: 29000, Currency: "usd", IntervalDays: 365}, true
+	}
+	return Terms{}, false
+}
+
+// A Config is what the host has to set. Make it by ConfigFromEnv, or check your own with Validate.
+type Config struct {
+	SecretKey      string          // of the Stripe account
+	WebhookSecrets []string        // the current one first; a second one while it is being rotated
+	Prices         map[Plan]string // Stripe's price id of each plan
+	BaseURL        string          // of the host, for the addresses that Stripe sends users back to
+	APIBase        string          // of Stripe; empty for the real one
+	Timeout        time.Duration   // of one request to Stripe; 5 s when 0
+	TrialDays      int             // 0 for no trial
+}
+
+// ConfigFromEnv reads STRIPE_SECRET_KEY, STRIPE_WEBHOOK_SECRET (comma-separated while rotating), PRICE_MONTHLY,
+// PRICE_ANNUAL, STRIPE_API_BASE and BASE_URL through getenv, and validates them.
+func ConfigFromEnv(getenv func(string) string) (Config, error) {
+	c := Config{SecretKey: getenv("STRIPE_SECRET_KEY"), APIBase: getenv("STRIPE_API_BASE"), BaseURL: getenv("BASE_URL"),
+		Prices: map[Plan]string{Monthly: getenv("PRICE_MONTHLY"), Annual: getenv("PRICE_ANNUAL")}}
+	for secret := range strings.SplitSeq(getenv("STRIPE_WEBHOOK_SECRET"), ",") {
+		c.WebhookSecrets = append(c.WebhookSecrets, strings.TrimSpace(secret))
+	}
+	return c, c.Validate()
+}
+
+// Validate refuses a configuration that would be an open door: with an empty webhook secret, Stripe's library accepts
+// events that anybody signed with the empty key. The error names every mistake, and no secret.
+func (c Config) Validate() error {
+	var errs []error
+	if !strings.HasPrefix(c.SecretKey, "sk_") && !strings.HasPrefix(c.SecretKey, "rk_") {
+		errs = append(errs, errors.New("STRIPE_SECRET_KEY is no Stripe key (sk_… or rk_…)"))
+	}
+	if len(c.WebhookSecrets) == 0 {
+		errs = append(errs, errors.New("STRIPE_WEBHOOK_SECRET is not set"))
+	}
+	for i, s := range c.WebhookSecrets {
+		if rest, ok := strings.CutPrefix(s, "whsec_"); !ok || len(rest) < 16 {
+			errs = append(errs, fmt.Errorf("STRIPE_WEBHOOK_SECRET: secret %d is none of Stripe's (whsec_…)", i+1))
+		}
+	}
+	for _, plan := range []Plan{Monthly, Annual} {
+		if !strings.HasPrefix(c.Prices[plan], "price_") {
+			errs = append(errs, fmt.Errorf("PRICE_%s is no price id (price_…)", strings.ToUpper(string(plan))))
+		}
+	}
+	if c.Prices[Monthly] == c.Prices[Annual] && c.Prices[Monthly] != "" {
+		errs = append(errs, errors.New("PRICE_MONTHLY and PRICE_ANNUAL are the same"))
+	}
+	return errors.Join(errs...)
+}
+
+// PlanOf returns the plan that a price id stands for.
+func (c Config) PlanOf(priceID string) (Plan, bool) {
+	for plan, id := range c.Prices {
+		if id == priceID && id != "" {
+			return plan, true
+		}
+	}
+	return "", false
+}
+
+// Live tells whether the key is one of the live mode.
+func (c Config) Live() bool { return strings.Contains(c.SecretKey, "_live_") }
+
+// apiVersion is the version of Stripe's interface that stripe-go v76 speaks; the webhook endpoint has to be pinned to it.
+const apiVersion = stripe.APIVersion
+
+// A Stripe speaks to Stripe with a configuration of its own: nothing in it is global.
+type Stripe struct {
+	config  Config
+	backend stripe.Backend
+}
+
+// NewStripe makes a client. It sends nothing.
+func NewStripe(c Config) (*Stripe, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	timeout := c.Timeout
+	if timeout == 0 {
+		timeout = 5 * time.Second
+	}
+	cfg := &stripe.BackendConfig{HTTPClient: httpClient(timeout), MaxNetworkRetries: stripe.Int64(2), LeveledLogger: &stripe.LeveledLogger{Level: stripe.LevelNull}}
+	if c.APIBase != "" {
+		cfg.URL = stripe.String(strings.TrimSuffix(c.APIBase, "/"))
+	}
+	return &Stripe{config: c, backend: stripe.GetBackendWithConfig(stripe.APIBackend, cfg)}, nil
+}
+
+// CheckPrices fetches both prices and refuses to go on when one is not what its plan says: currency, amount and interval
+// are what users were promised.
+func (s *Stripe) CheckPrices(ctx context.Context) error {
+	prices := price.Client{B: s.backend, Key: s.config.SecretKey}
+	var errs []error
+	for _, plan := range []Plan{Monthly, Annual} {
+		want, _ := plan.Terms()
+		id := s.config.Prices[plan]
+		params := &stripe.PriceParams{}
+		params.Context = ctx
+		p, err := prices.Get(id, params)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("price %s of plan %s: %v", id, plan, err))
+			continue
+		}
+		if got := termsOf(p); got != want {
+			errs = append(errs, fmt.Errorf("price %s of plan %s is %d %s every %d days, not %d %s every %d days", id, plan, got.Amount, got.Currency, got.IntervalDays, want.Amount, want.Currency, want.IntervalDays))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// termsOf reads the terms of a price. An interval that is not counted in days is none of ours.
+func termsOf(p *stripe.Price) Terms {
+	t := Terms{Amount: p.UnitAmount, Currency: strings.ToLower(string(p.Currency))}
+	if p.Recurring != nil && p.Recurring.Interval == stripe.PriceRecurringIntervalDay {
+		t.IntervalDays = int(p.Recurring.IntervalCount)
+	}
+	return t
+}
+
+// isStripeError tells whether an error is one of Stripe's with a status among codes.
+func isStripeError(err error, codes ...int) bool {
+	var e *stripe.Error
+	return errors.As(err, &e) && slices.Contains(codes, e.HTTPStatusCode)
+}

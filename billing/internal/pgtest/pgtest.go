@@ -1,0 +1,230 @@
+// Package pgtest gives tests a real PostgreSQL.
+//
+// The server is the one that SPEC_TEST_DATABASE_URL names; else an installed one, started for this test process on a
+// socket in a private directory; else the one that the embedded-postgres library left in the user's cache. The first
+// test that asks starts it; it ends with the process, also when that is killed. Every test gets a database of its own,
+// and a role that may create databases but is no superuser.
+package pgtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+const role = "billing_test"
+
+var (
+	once     sync.Once
+	admin    string // connection string of the role
+	startErr error
+	number   atomic.Int64
+	_watched *os.File // its end tells the watcher that this process is gone
+)
+
+// New returns a pool on a fresh database that holds the host's table users, and its connection string. The database goes
+// with the test.
+func New(t testing.TB) (*pgxpool.Pool, string) {
+	t.Helper()
+	once.Do(func() { admin, startErr = start() })
+	if startErr != nil {
+		t.Fatalf("no PostgreSQL for the tests: %v", startErr)
+	}
+	ctx := context.Background()
+	conn, err := pgx.Connect(ctx, admin)
+	if err != nil {
+		t.Fatalf("connecting to PostgreSQL: %v", err)
+	}
+	defer conn.Close(ctx)
+	name := fmt.Sprintf("t%d_%d_%d", os.Getpid(), time.Now().UnixNano(), number.Add(1))
+	if _, err := conn.Exec(ctx, "CREATE DATABASE "+name); err != nil {
+		t.Fatalf("creating a database: %v", err)
+	}
+	dsn := withDatabase(admin, name)
+	pool, err := pgxpool.New(ctx, dsn)
+	if err != nil {
+		t.Fatalf("connecting to the test's database: %v", err)
+	}
+	t.Cleanup(func() {
+		pool.Close()
+		conn, err := pgx.Connect(ctx, admin)
+		if err != nil {
+			return // the server goes with the process
+		}
+		defer conn.Close(ctx)
+		conn.Exec(ctx, "DROP DATABASE "+name+" WITH (FORCE)")
+	})
+	if _, err := pool.Exec(ctx, "CREATE TABLE users (id uuid PRIMARY KEY DEFAULT gen_random_uuid())"); err != nil {
+		t.Fatalf("creating the host's users: %v", err)
+	}
+	return pool, dsn
+}
+
+func withDatabase(dsn, name string) string {
+	u, err := url.Parse(dsn)
+	if err != nil {
+		return dsn
+	}
+	u.Path = "/" + name
+	return u.String()
+}
+
+// start finds or starts a server and returns how to connect as the test role.
+func start() (string, error) {
+	if dsn := os.Getenv("SPEC_TEST_DATABASE_URL"); dsn != "" {
+		return dsn, nil
+	}
+	bin, err := binaries()
+	if err != nil {
+		return "", err
+	}
+	return serve(bin)
+}
+
+// binaries finds the directory of an installed server, the newest where there are several.
+func binaries() (string, error) {
+	var places []string
+	if out, err := exec.Command("pg_config", "--bindir").Output(); err == nil {
+		places = append(places, strings.TrimSpace(string(out)))
+	}
+	if found, err := exec.LookPath("postgres"); err == nil {
+		places = append(places, filepath.Dir(found))
+	}
+	cache := os.Getenv("SPEC_POSTGRES_CACHE")
+	if home, err := os.UserHomeDir(); err == nil && cache == "" {
+		cache = filepath.Join(home, ".embedded-postgres-go")
+	}
+	for _, pattern := range []string{"/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql*/bin", "/usr/local/opt/postgresql*/bin", filepath.Join(cache, "*", "bin")} {
+		found, err := filepath.Glob(pattern)
+		if err != nil {
+			return "", err
+		}
+		for i := len(found) - 1; i >= 0; i-- {
+			places = append(places, found[i])
+		}
+	}
+	for _, dir := range places {
+		if runnable(filepath.Join(dir, "postgres")) && runnable(filepath.Join(dir, "initdb")) {
+			return dir, nil
+		}
+	}
+	return "", fmt.Errorf("set SPEC_TEST_DATABASE_URL to a server where tests may create databases, or install PostgreSQL (looked for by pg_config, on the PATH and in the usual places), or let embedded-postgres download one to %s", cache)
+}
+
+func runnable(file string) bool {
+	info, err := os.Stat(file)
+	return err == nil && !info.IsDir() && info.Mode()&0o111 != 0
+}
+
+// serve starts a server on a socket in a private directory. As root, which the server refuses to be, it runs as postgres
+// or nobody.
+func serve(bin string) (string, error) {
+	base, err := os.MkdirTemp(shortTemp(), "pg")
+	if err != nil {
+		return "", err
+	}
+	attr, err := drop(base)
+	if err != nil {
+		return "", err
+	}
+	data := filepath.Join(base, "d")
+	initdb := exec.Command(filepath.Join(bin, "initdb"), "-D", data, "-A", "trust", "-U", "owner", "-E", "UTF8", "--locale=C", "--no-sync")
+	initdb.Dir, initdb.SysProcAttr = base, attr
+	if out, err := initdb.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("initdb: %v\n%s", err, out)
+	}
+	alive, held, err := os.Pipe()
+	if err != nil {
+		return "", err
+	}
+	log, err := os.Create(filepath.Join(base, "log"))
+	if err != nil {
+		return "", err
+	}
+	defer log.Close()
+	// The shell outlives a killed test process by one read: then it ends the server and takes the directory away.
+	const watch = `"$@" & pid=$!; read -r _ <&3; kill -QUIT $pid; wait $pid; rm -rf "$BASE"`
+	server := exec.Command("/bin/sh", "-c", watch, "sh", filepath.Join(bin, "postgres"), "-D", data, "-k", base, "-c", "listen_addresses=",
+		"-c", "fsync=off", "-c", "full_page_writes=off", "-c", "synchronous_commit=off", "-c", "max_connections=200")
+	server.Dir, server.Stdout, server.Stderr = base, log, log
+	server.Env = append(os.Environ(), "BASE="+base)
+	server.ExtraFiles = []*os.File{alive}
+	server.SysProcAttr = attr
+	if err := server.Start(); err != nil {
+		return "", fmt.Errorf("starting postgres: %v", err)
+	}
+	alive.Close()
+	_watched = held
+	owner := fmt.Sprintf("postgres://owner@/postgres?host=%s&sslmode=disable", url.QueryEscape(base))
+	if err := ready(owner); err != nil {
+		text, readErr := os.ReadFile(filepath.Join(base, "log"))
+		return "", errors.Join(fmt.Errorf("waiting for postgres: %v\n%s", err, text), readErr)
+	}
+	return fmt.Sprintf("postgres://%s@/postgres?host=%s&sslmode=disable", role, url.QueryEscape(base)), nil
+}
+
+// shortTemp is a directory whose path leaves room for a socket's name, which ends at 107 bytes.
+func shortTemp() string {
+	if dir := os.TempDir(); len(dir) < 70 {
+		return dir
+	}
+	return "/tmp"
+}
+
+// drop gives the directory to the user that the server will run as, and says how to become that user. Without root it is
+// the one who runs the tests.
+func drop(base string) (*syscall.SysProcAttr, error) {
+	attr := &syscall.SysProcAttr{Setsid: true}
+	if os.Geteuid() != 0 {
+		return attr, nil
+	}
+	for _, name := range []string{"postgres", "nobody"} {
+		u, err := user.Lookup(name)
+		if err != nil {
+			continue
+		}
+		uid, err1 := strconv.Atoi(u.Uid)
+		gid, err2 := strconv.Atoi(u.Gid)
+		if err := errors.Join(err1, err2, os.Chown(base, uid, gid)); err != nil {
+			return nil, err
+		}
+		attr.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
+		return attr, nil
+	}
+	return nil, fmt.Errorf("the tests run as root, which PostgreSQL refuses to be, and there is no user postgres or nobody on this %s", runtime.GOOS)
+}
+
+// ready waits until the server answers, and makes the tests' role.
+func ready(dsn string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+	defer cancel()
+	for {
+		conn, err := pgx.Connect(ctx, dsn)
+		if err == nil {
+			defer conn.Close(ctx)
+			_, err = conn.Exec(ctx, "CREATE ROLE "+role+" LOGIN CREATEDB")
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(30 * time.Millisecond):
+		}
+	}
+}

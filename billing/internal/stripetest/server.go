@@ -1,0 +1,262 @@
+// Package stripetest is a Stripe to test against: an HTTP server that keeps customers, prices, checkout sessions,
+// subscriptions, schedules and invoices, has a clock that only tests move, prorates by the second, replays answers by
+// idempotency key, and signs events. It knows nothing of the package that is tested.
+package stripetest
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// Day is the length of a day of the virtual clock, in seconds.
+const Day = 86400
+
+// M is a JSON object.
+type M = map[string]any
+
+// A Call is one request that the server took.
+type Call struct {
+	Method, Path, IdempotencyKey string
+	Form                         url.Values
+}
+
+// A Server is the double. Its fields may be set before it is used; its methods are safe for concurrent use.
+type Server struct {
+	URL      string
+	Secret   string                              // that events are signed with
+	Validate func(*http.Request) error           // asked first, with a body that can be read; nil for none
+	Fault    func(c Call) (int, bool)            // a status to answer instead; the request has no effect
+	Deliver  func(payload []byte, header string) // where events go; nil to keep them for Events
+
+	mu      sync.Mutex
+	now     int64
+	next    int
+	objects map[string]M // by id
+	order   []string     // ids in the order of creation
+	calls   []Call
+	replays map[string]replay
+	events  []M
+}
+
+type replay struct {
+	form   string
+	status int
+	body   M
+}
+
+// New starts a server with the two prices price_monthly and price_annual. It ends with the test.
+func New(t testing.TB) *Server {
+	t.Helper()
+	s := &Server{Secret: "whsec_0123456789abcdef0123456789abcdef", now: 1_767_225_600, objects: map[string]M{}, replays: map[string]replay{}}
+	s.AddPrice("price_monthly", 2900, "usd", "day", 30)
+	s.AddPrice("price_annual", 29000, "usd", "day", 365)
+	server := httptest.NewServer(s)
+	t.Cleanup(server.Close)
+	s.URL = server.URL
+	return s
+}
+
+// AddPrice adds a price.
+func (s *Server) AddPrice(id string, amount int64, currency, interval string, count int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.put(M{"id": id, "object": "price", "unit_amount": amount, "currency": currency, "active": true, "recurring": M{"interval": interval, "interval_count": count}})
+}
+
+// Now is the virtual time.
+func (s *Server) Now() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return time.Unix(s.now, 0).UTC()
+}
+
+// Calls lists the requests so far.
+func (s *Server) Calls() []Call {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]Call(nil), s.calls...)
+}
+
+// Object returns a copy of an object, or nil.
+func (s *Server) Object(id string) M {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return clone(s.objects[id])
+}
+
+// All lists copies of the objects of a kind, oldest first.
+func (s *Server) All(kind string) []M {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.all(kind)
+}
+
+func (s *Server) all(kind string) []M {
+	var found []M
+	for _, id := range s.order {
+		if o := s.objects[id]; o != nil && o["object"] == kind {
+			found = append(found, clone(o))
+		}
+	}
+	return found
+}
+
+func clone(o M) M {
+	if o == nil {
+		return nil
+	}
+	data, err := json.Marshal(o)
+	if err != nil {
+		return nil
+	}
+	var c M
+	if json.Unmarshal(data, &c) != nil {
+		return nil
+	}
+	return c
+}
+
+func (s *Server) put(o M) M {
+	id := o["id"].(string)
+	if s.objects[id] == nil {
+		s.order = append(s.order, id)
+	}
+	s.objects[id] = o
+	return o
+}
+
+func (s *Server) id(prefix string) string {
+	s.next++
+	return fmt.Sprintf("%s_test%04d", prefix, s.next)
+}
+
+// An apiError is an answer of Stripe's that says no.
+type apiError struct {
+	status              int
+	kind, code, message string
+}
+
+func (e *apiError) body() M {
+	return M{"error": M{"type": e.kind, "code": e.code, "message": e.message}}
+}
+
+func invalid(format string, args ...any) *apiError {
+	return &apiError{400, "invalid_request_error", "", fmt.Sprintf(format, args...)}
+}
+
+func missing(id string) *apiError {
+	return &apiError{404, "invalid_request_error", "resource_missing", "No such object: " + id}
+}
+
+// ServeHTTP answers as Stripe's interface does.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if err := r.ParseForm(); err != nil {
+		write(w, 400, invalid("%v", err).body())
+		return
+	}
+	call := Call{Method: r.Method, Path: r.URL.Path, IdempotencyKey: r.Header.Get("Idempotency-Key"), Form: r.Form}
+	if !strings.HasPrefix(r.Header.Get("Authorization"), "Bearer sk_test_") {
+		write(w, 401, (&apiError{401, "invalid_request_error", "", "no key"}).body())
+		return
+	}
+	s.mu.Lock()
+	s.calls = append(s.calls, call)
+	fault, validate := s.Fault, s.Validate
+	s.mu.Unlock()
+	if validate != nil {
+		if err := validate(r); err != nil {
+			write(w, 400, invalid("%v", err).body())
+			return
+		}
+	}
+	if fault != nil {
+		if status, ok := fault(call); ok {
+			write(w, status, (&apiError{status, "api_error", "", "a fault that the test injected"}).body())
+			return
+		}
+	}
+	status, body := s.answer(call)
+	write(w, status, body)
+}
+
+func write(w http.ResponseWriter, status int, body M) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	json.NewEncoder(w).Encode(body)
+}
+
+// answer does what a request asks, once for each idempotency key: the same key with the same parameters gets the same
+// answer again, errors included; with others it is refused.
+func (s *Server) answer(c Call) (int, M) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	key := ""
+	if c.Method == "POST" && c.IdempotencyKey != "" {
+		key = c.IdempotencyKey
+		form := c.Path + "?" + c.Form.Encode()
+		if old, ok := s.replays[key]; ok {
+			if old.form != form {
+				return 400, (&apiError{400, "idempotency_error", "", "the key was used with other parameters"}).body()
+			}
+			return old.status, old.body
+		}
+		defer func() { s.replays[key] = replay{form: form, status: s.lastStatus(), body: s.lastBody()} }()
+	}
+	o, err := s.route(c)
+	if err != nil {
+		s.last(err.status, err.body())
+		return err.status, err.body()
+	}
+	body := clone(o)
+	s.last(200, body)
+	return 200, body
+}
+
+// last and its readers carry the answer to the deferred store of answer; the lock is held throughout.
+func (s *Server) last(status int, body M) {
+	s.objects["\x00last"] = M{"object": "", "status": status, "body": body}
+}
+
+func (s *Server) lastStatus() int { return s.objects["\x00last"]["status"].(int) }
+func (s *Server) lastBody() M     { return s.objects["\x00last"]["body"].(M) }
+
+// Events takes the events that were not delivered, oldest first.
+func (s *Server) Events() []M {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e := s.events
+	s.events = nil
+	return e
+}
+
+// event makes an event about an object as it is now. The lock is held.
+func (s *Server) event(kind string, o M) {
+	s.events = append(s.events, M{"id": s.id("evt"), "object": "event", "type": kind, "created": s.now, "livemode": false, "api_version": "2023-10-16", "data": M{"object": clone(o)}})
+}
+
+// Sign writes an event as a delivery: its bytes, and the header that Stripe would send at a time.
+func (s *Server) Sign(event M, at time.Time) (payload []byte, header string) {
+	payload, err := json.Marshal(event)
+	if err != nil {
+		panic(err) // a map of JSON values always marshals
+	}
+	return payload, SignWith(payload, s.Secret, at)
+}
+
+// SignWith makes the header for a payload.
+func SignWith(payload []byte, secret string, at time.Time) string {
+	mac := hmac.New(sha256.New, []byte(secret))
+	fmt.Fprintf(mac, "%d.", at.Unix())
+	mac.Write(payload)
+	return fmt.Sprintf("t=%d,v1=%s", at.Unix(), hex.EncodeToString(mac.Sum(nil)))
+}
