@@ -12,42 +12,16 @@ import (
 	"github.com/stripe/stripe-go/v76/price"
 )
 
-// A Plan is what a user subscribes to.
-type Plan string
-
-// The plans. A month is 30 days and a year 365: calendar months would make the charge come at irregular intervals.
-const (
-	Monthly Plan = "monthly"
-	Annual  Plan = "annual"
-)
-
-// Terms are what a plan costs and how often.
-type Terms struct {
-	Amount       int64 // cents
-	Currency     string
-	IntervalDays int
-}
-
-// Terms returns what a plan costs; ok is false for an unknown plan.
-func (p Plan) Terms() (t Terms, ok bool) {
-	switch p {
-	case Monthly:
-		return Terms{Amount: 2900, Currency: "usd", IntervalDays: 30}, true
-	case Annual:
-		return Terms{Amount: 29000, Currency: "usd", IntervalDays: 365}, true
-	}
-	return Terms{}, false
-}
-
 // A Config is what the host has to set. Make it by ConfigFromEnv, or check your own with Validate.
 type Config struct {
-	SecretKey      string          // of the Stripe account
-	WebhookSecrets []string        // the current one first; a second one while it is being rotated
-	Prices         map[Plan]string // Stripe's price id of each plan
-	BaseURL        string          // of the host, for the addresses that Stripe sends users back to
-	APIBase        string          // of Stripe; empty for the real one
-	Timeout        time.Duration   // of one request to Stripe; 5 s when 0
-	TrialDays      int             // 0 for no trial
+	SecretKey      string           // of the Stripe account
+	WebhookSecrets []string         // the current one first; a second one while it is being rotated
+	Prices         map[Plan]string  // Stripe's price id of each plan
+	BaseURL        string           // of the host, for the addresses that Stripe sends users back to
+	APIBase        string           // of Stripe; empty for the real one
+	Timeout        time.Duration    // of one request to Stripe; 5 s when 0
+	TrialDays      int              // 0 for no trial
+	Now            func() time.Time // clock of proration; nil for the real one
 }
 
 // ConfigFromEnv reads STRIPE_SECRET_KEY, STRIPE_WEBHOOK_SECRET (comma-separated while rotating), PRICE_MONTHLY,

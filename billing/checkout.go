@@ -1,0 +1,204 @@
+package billing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stripe/stripe-go/v76"
+	portal "github.com/stripe/stripe-go/v76/billingportal/session"
+	"github.com/stripe/stripe-go/v76/checkout/session"
+	"github.com/stripe/stripe-go/v76/customer"
+)
+
+// checkout opens Stripe's hosted page for a plan: POST {"plan": "monthly"} → {"url": …}. Access comes later, from the
+// webhook; the page that Stripe sends the user back to only shows what is known.
+func (a *API) checkout(w http.ResponseWriter, r *http.Request, userID string) error {
+	var in struct {
+		Plan Plan `json:"plan"`
+	}
+	if err := decode(r, &in); err != nil {
+		return err
+	}
+	if _, ok := in.Plan.Terms(); !ok {
+		return &problem{status: http.StatusBadRequest, text: fmt.Sprintf("plan is monthly or annual, not %q", in.Plan)}
+	}
+	ctx := r.Context()
+	if _, err := a.store.Live(ctx, userID); err == nil {
+		p := &problem{status: http.StatusConflict, text: "there is a subscription already"}
+		if url, err := a.portalURL(ctx, userID); err == nil {
+			p.extra = map[string]any{"portal": url}
+		}
+		return p
+	} else if !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	url, err := a.openSession(ctx, userID, in.Plan)
+	if err != nil {
+		return err
+	}
+	answer(w, http.StatusOK, map[string]any{"url": url})
+	return nil
+}
+
+// openSession returns the page of the user's one open checkout session. Parallel requests wait for each other on the
+// user's row, so that there is one customer and at most one open session.
+func (a *API) openSession(ctx context.Context, userID string, plan Plan) (url string, err error) {
+	err = a.store.InTx(ctx, func(tx pgx.Tx) error {
+		customerID, err := a.customer(ctx, tx, userID)
+		if err != nil {
+			return err
+		}
+		var id, openPlan, openURL string
+		err = tx.QueryRow(ctx, `SELECT id, plan, url FROM checkout_sessions WHERE user_id = $1 AND state = 'open' AND expires_at > $2`, userID, a.now()).Scan(&id, &openPlan, &openURL)
+		switch {
+		case err == nil && openPlan == string(plan):
+			url = openURL
+			return nil
+		case err == nil:
+			if err := a.expire(ctx, id); err != nil {
+				return err
+			}
+		case !errors.Is(err, pgx.ErrNoRows):
+			return err
+		}
+		if _, err := tx.Exec(ctx, `UPDATE checkout_sessions SET state = 'expired' WHERE user_id = $1 AND state = 'open'`, userID); err != nil {
+			return err
+		}
+		s, err := a.newSession(ctx, tx, userID, customerID, plan)
+		if err != nil {
+			return err
+		}
+		url = s.URL
+		_, err = tx.Exec(ctx, `INSERT INTO checkout_sessions (id, user_id, plan, url, expires_at) VALUES ($1, $2, $3, $4, $5)`, s.ID, userID, plan, s.URL, time.Unix(s.ExpiresAt, 0))
+		return err
+	})
+	return url, err
+}
+
+// customer returns the user's Stripe customer, which is made once. The row is locked until the transaction ends.
+func (a *API) customer(ctx context.Context, tx pgx.Tx, userID string) (string, error) {
+	if _, err := tx.Exec(ctx, `INSERT INTO stripe_customers (user_id) VALUES ($1) ON CONFLICT DO NOTHING`, userID); err != nil {
+		return "", err
+	}
+	var id *string
+	if err := tx.QueryRow(ctx, `SELECT stripe_customer_id FROM stripe_customers WHERE user_id = $1 FOR UPDATE`, userID).Scan(&id); err != nil {
+		return "", err
+	}
+	if id != nil {
+		return *id, nil
+	}
+	params := &stripe.CustomerParams{}
+	params.Context = ctx
+	params.AddMetadata("user_id", userID)
+	params.SetIdempotencyKey("customer:" + userID)
+	c, err := (customer.Client{B: a.stripe.backend, Key: a.stripe.config.SecretKey}).New(params)
+	if err != nil {
+		return "", fmt.Errorf("making the Stripe customer: %v", err)
+	}
+	_, err = tx.Exec(ctx, `UPDATE stripe_customers SET stripe_customer_id = $2 WHERE user_id = $1`, userID, c.ID)
+	return c.ID, err
+}
+
+func (a *API) sessions() session.Client {
+	return session.Client{B: a.stripe.backend, Key: a.stripe.config.SecretKey}
+}
+
+func (a *API) newSession(ctx context.Context, tx pgx.Tx, userID, customerID string, plan Plan) (*stripe.CheckoutSession, error) {
+	var n int // a key for each session that this user ever had: one that was completed must not be replayed
+	if err := tx.QueryRow(ctx, `SELECT count(*) FROM checkout_sessions WHERE user_id = $1`, userID).Scan(&n); err != nil {
+		return nil, err
+	}
+	params := &stripe.CheckoutSessionParams{
+		Mode: stripe.String("subscription"), Customer: stripe.String(customerID), ClientReferenceID: stripe.String(userID),
+		LineItems:               []*stripe.CheckoutSessionLineItemParams{{Price: stripe.String(a.stripe.config.Prices[plan]), Quantity: stripe.Int64(1)}},
+		SuccessURL:              stripe.String(a.stripe.config.BaseURL + "/billing?session_id={CHECKOUT_SESSION_ID}"),
+		CancelURL:               stripe.String(a.stripe.config.BaseURL + "/billing"),
+		PaymentMethodCollection: stripe.String("always"),
+		SubscriptionData:        &stripe.CheckoutSessionSubscriptionDataParams{Metadata: map[string]string{"user_id": userID}},
+	}
+	if days := a.stripe.config.TrialDays; days > 0 {
+		params.SubscriptionData.TrialPeriodDays = stripe.Int64(int64(days))
+		params.SubscriptionData.TrialSettings = &stripe.CheckoutSessionSubscriptionDataTrialSettingsParams{
+			EndBehavior: &stripe.CheckoutSessionSubscriptionDataTrialSettingsEndBehaviorParams{MissingPaymentMethod: stripe.String("cancel")}}
+	}
+	params.Context = ctx
+	params.SetIdempotencyKey(fmt.Sprintf("checkout:%s:%s:%d", userID, plan, n))
+	s, err := a.sessions().New(params)
+	if err != nil {
+		return nil, fmt.Errorf("making the checkout session: %v", err)
+	}
+	return s, nil
+}
+
+// expire ends an open session. One that is not open any more needs no ending.
+func (a *API) expire(ctx context.Context, id string) error {
+	params := &stripe.CheckoutSessionExpireParams{}
+	params.Context = ctx
+	params.SetIdempotencyKey("expire:" + id)
+	if _, err := a.sessions().Expire(id, params); err != nil && !isStripeError(err, http.StatusBadRequest) {
+		return fmt.Errorf("ending the open checkout session: %v", err)
+	}
+	return nil
+}
+
+// portal opens Stripe's page for the payment method: POST → {"url": …}.
+func (a *API) portal(w http.ResponseWriter, r *http.Request, userID string) error {
+	url, err := a.portalURL(r.Context(), userID)
+	if err != nil {
+		return err
+	}
+	answer(w, http.StatusOK, map[string]any{"url": url})
+	return nil
+}
+
+// portalURL asks for a page on which the payment method can be changed, and nothing else: a plan that was changed there
+// would not follow our rules.
+func (a *API) portalURL(ctx context.Context, userID string) (string, error) {
+	var customerID *string
+	err := a.store.pool.QueryRow(ctx, `SELECT stripe_customer_id FROM stripe_customers WHERE user_id = $1`, userID).Scan(&customerID)
+	if errors.Is(err, pgx.ErrNoRows) || err == nil && customerID == nil {
+		return "", ErrNotFound
+	}
+	if err != nil {
+		return "", err
+	}
+	params := &stripe.BillingPortalSessionParams{Customer: customerID, ReturnURL: stripe.String(a.stripe.config.BaseURL + "/billing"),
+		FlowData: &stripe.BillingPortalSessionFlowDataParams{Type: stripe.String("payment_method_update")}}
+	params.Context = ctx
+	s, err := (portal.Client{B: a.stripe.backend, Key: a.stripe.config.SecretKey}).New(params)
+	if err != nil {
+		return "", fmt.Errorf("opening the portal: %v", err)
+	}
+	return s.URL, nil
+}
+
+// status shows the user's subscription: GET → the subscription, or {"status": "none"}.
+func (a *API) status(w http.ResponseWriter, r *http.Request, userID string) error {
+	sub, err := a.store.Current(r.Context(), userID)
+	if errors.Is(err, ErrNotFound) {
+		answer(w, http.StatusOK, map[string]any{"status": "none"})
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	answer(w, http.StatusOK, sub)
+	return nil
+}
+
+// history lists the user's own invoices, newest first: GET → {"invoices": […]}.
+func (a *API) history(w http.ResponseWriter, r *http.Request, userID string) error {
+	invoices, err := a.store.Invoices(r.Context(), userID, 100)
+	if err != nil {
+		return err
+	}
+	if invoices == nil {
+		invoices = []Invoice{}
+	}
+	answer(w, http.StatusOK, map[string]any{"invoices": invoices})
+	return nil
+}

@@ -1,0 +1,222 @@
+package billing_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"spec.example/spec/billing"
+	"spec.example/spec/billing/internal/pgtest"
+	"spec.example/spec/billing/internal/stripetest"
+)
+
+// A shop is the API on a database and a Stripe of their own. The user is the one in the header X-User.
+type shop struct {
+	t      *testing.T
+	pool   *pgxpool.Pool
+	stripe *stripetest.Server
+	store  *billing.Store
+	api    *billing.API
+	mux    *http.ServeMux
+}
+
+func byHeader(r *http.Request) (string, error) {
+	if id := r.Header.Get("X-User"); id != "" {
+		return id, nil
+	}
+	return "", errors.New("signed out")
+}
+
+func newShop(t *testing.T) *shop {
+	t.Helper()
+	pool, _ := pgtest.New(t)
+	migrate(t, pool, -1)
+	s := &shop{t: t, pool: pool, stripe: stripetest.New(t), store: billing.NewStore(pool), mux: http.NewServeMux()}
+	c := config(s.stripe)
+	c.Now = s.stripe.Now
+	client, err := billing.NewStripe(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.api = billing.NewAPI(s.store, client, byHeader, slog.New(slog.NewTextHandler(new(bytes.Buffer), nil)))
+	s.api.Register(s.mux)
+	return s
+}
+
+func (s *shop) call(user, method, path, body string) (int, map[string]any) {
+	r := httptest.NewRequest(method, path, strings.NewReader(body))
+	if user != "" {
+		r.Header.Set("X-User", user)
+	}
+	w := httptest.NewRecorder()
+	s.mux.ServeHTTP(w, r)
+	var out map[string]any
+	json.Unmarshal(w.Body.Bytes(), &out)
+	return w.Code, out
+}
+
+// subscribed makes a user who has paid for a plan, as far as the webhook's work is done too.
+func (s *shop) subscribed(plan string) (user, subscription string) {
+	s.t.Helper()
+	user = newUser(s.t, s.pool)
+	if code, out := s.call(user, "POST", "/api/billing/checkout", `{"plan":"`+plan+`"}`); code != 200 {
+		s.t.Fatalf("checkout: %d %v", code, out)
+	}
+	sessions := s.stripe.All("checkout.session")
+	subscription = s.stripe.Pay(sessions[len(sessions)-1]["id"].(string))
+	if _, err := s.pool.Exec(context.Background(), "UPDATE checkout_sessions SET state = 'complete' WHERE user_id = $1", user); err != nil {
+		s.t.Fatal(err)
+	}
+	if err := s.api.Sync(context.Background(), subscription, "test"); err != nil {
+		s.t.Fatal(err)
+	}
+	return user, subscription
+}
+
+// spec:subscription-billing/8.1
+func TestEveryUserEndpointNeedsASignIn(t *testing.T) {
+	s := newShop(t)
+	for _, route := range []string{"POST /api/billing/checkout", "POST /api/billing/portal", "POST /api/billing/upgrade", "POST /api/billing/downgrade", "POST /api/billing/cancel", "POST /api/billing/resume", "GET /api/billing/status", "GET /api/billing/history"} {
+		method, path, _ := strings.Cut(route, " ")
+		code, out := s.call("", method, path, `{"plan":"monthly"}`)
+		if code != 401 || out["error"] == nil {
+			t.Errorf("%s: %d %v, want 401 in JSON", route, code, out)
+		}
+	}
+	if n := len(s.stripe.Calls()); n != 0 {
+		t.Errorf("Stripe heard of it %d times", n)
+	}
+}
+
+// spec:subscription-billing/1.5
+func TestClientCannotNameAPrice(t *testing.T) {
+	s := newShop(t)
+	user := newUser(t, s.pool)
+	for _, body := range []string{`{"plan":"monthly","price":"price_x"}`, `{"plan":"monthly","amount":1}`, `{"plan":"monthly","currency":"eur"}`, `{"plan":"weekly"}`, `{}`, `{"plan"`, ``} {
+		if code, out := s.call(user, "POST", "/api/billing/checkout", body); code != 400 {
+			t.Errorf("body %s: %d %v, want 400", body, code, out)
+		}
+	}
+	if n := len(s.stripe.Calls()); n != 0 {
+		t.Errorf("Stripe heard of it %d times", n)
+	}
+}
+
+// spec:subscription-billing/2.1
+func TestCheckoutOpensTheHostedPageForThePlan(t *testing.T) {
+	s := newShop(t)
+	for plan, want := range map[string]struct {
+		amount float64
+		days   float64
+	}{"monthly": {2900, 30}, "annual": {29000, 365}} {
+		user := newUser(t, s.pool)
+		code, out := s.call(user, "POST", "/api/billing/checkout", `{"plan":"`+plan+`"}`)
+		sessions := s.stripe.All("checkout.session")
+		session := sessions[len(sessions)-1]
+		if code != 200 || out["url"] != session["url"] {
+			t.Errorf("%s: %d %v, want the page %v", plan, code, out, session["url"])
+		}
+		price := s.stripe.Object(session["price"].(string))
+		recurring := price["recurring"].(map[string]any)
+		if price["unit_amount"] != want.amount || price["currency"] != "usd" || recurring["interval"] != "day" || recurring["interval_count"] != want.days {
+			t.Errorf("%s: price %v", plan, price)
+		}
+		if session["client_reference_id"] != user || session["user"] != user || !strings.Contains(session["success_url"].(string), "{CHECKOUT_SESSION_ID}") {
+			t.Errorf("%s: session %v", plan, session)
+		}
+		var n int
+		if err := s.pool.QueryRow(context.Background(), "SELECT count(*) FROM subscriptions WHERE user_id = $1", user).Scan(&n); err != nil || n != 0 {
+			t.Errorf("%s: opening the page granted %d subscriptions (%v)", plan, n, err)
+		}
+	}
+}
+
+// spec:subscription-billing/2.2
+func TestParallelCheckoutsShareOneCustomerAndOneSession(t *testing.T) {
+	s := newShop(t)
+	user := newUser(t, s.pool)
+	urls := make([]any, 20)
+	var wg sync.WaitGroup
+	for i := range urls {
+		wg.Go(func() {
+			code, out := s.call(user, "POST", "/api/billing/checkout", `{"plan":"monthly"}`)
+			if code != 200 {
+				t.Errorf("%d %v", code, out)
+			}
+			urls[i] = out["url"]
+		})
+	}
+	wg.Wait()
+	for _, u := range urls {
+		if u != urls[0] {
+			t.Errorf("pages %v and %v", u, urls[0])
+		}
+	}
+	if _, out := s.call(user, "POST", "/api/billing/checkout", `{"plan":"annual"}`); out["url"] == urls[0] {
+		t.Error("another plan got the page of the first")
+	}
+	open := 0
+	for _, session := range s.stripe.All("checkout.session") {
+		if session["status"] == "open" {
+			open++
+		}
+	}
+	if n := len(s.stripe.All("customer")); n != 1 || open != 1 {
+		t.Errorf("%d customers and %d open sessions, want one of each", n, open)
+	}
+}
+
+// spec:subscription-billing/2.3
+func TestASecondSubscriptionIsRefused(t *testing.T) {
+	s := newShop(t)
+	user, _ := s.subscribed("monthly")
+	code, out := s.call(user, "POST", "/api/billing/checkout", `{"plan":"annual"}`)
+	if code != 409 || !strings.HasPrefix(out["portal"].(string), "https://") {
+		t.Errorf("%d %v, want 409 with the portal", code, out)
+	}
+	if n := len(s.stripe.All("checkout.session")); n != 1 {
+		t.Errorf("%d sessions, want the first alone", n)
+	}
+}
+
+// spec:subscription-billing/2.4
+func TestPortalIsForThePaymentMethodAlone(t *testing.T) {
+	s := newShop(t)
+	user, _ := s.subscribed("monthly")
+	code, out := s.call(user, "POST", "/api/billing/portal", "")
+	calls := s.stripe.Calls()
+	last := calls[len(calls)-1]
+	if code != 200 || out["url"] == nil || last.Form.Get("flow_data[type]") != "payment_method_update" {
+		t.Errorf("%d %v, asked with %v", code, out, last.Form)
+	}
+	if code, _ := s.call(newUser(t, s.pool), "POST", "/api/billing/portal", ""); code != 404 {
+		t.Errorf("a user without a customer: %d, want 404", code)
+	}
+}
+
+// spec:subscription-billing/8.2
+func TestUsersReachOnlyTheirOwn(t *testing.T) {
+	s := newShop(t)
+	_, id := s.subscribed("monthly")
+	other := newUser(t, s.pool)
+	for _, path := range []string{"upgrade", "downgrade", "cancel", "resume"} {
+		if code, out := s.call(other, "POST", "/api/billing/"+path, ""); code != 404 {
+			t.Errorf("%s by another user: %d %v, want 404", path, code, out)
+		}
+	}
+	if _, out := s.call(other, "GET", "/api/billing/status", ""); out["status"] != "none" {
+		t.Errorf("another user sees %v", out)
+	}
+	if s.stripe.Object(id)["cancel_at_period_end"] != false {
+		t.Error("another user cancelled the subscription")
+	}
+}

@@ -1,0 +1,253 @@
+package billing_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"spec.example/spec/billing"
+	"spec.example/spec/billing/internal/pgtest"
+	"spec.example/spec/billing/internal/stripetest"
+)
+
+// A service is all of billing mounted on a host's mux, served over HTTP.
+type service struct {
+	t      *testing.T
+	pool   *pgxpool.Pool
+	stripe *stripetest.Server
+	module *billing.Module
+	url    string
+	logs   *bytes.Buffer
+}
+
+func newService(t *testing.T) *service {
+	t.Helper()
+	pool, _ := pgtest.New(t)
+	conn, err := pool.Acquire(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = billing.Migrate(context.Background(), conn.Conn(), -1)
+	conn.Release()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &service{t: t, pool: pool, stripe: stripetest.New(t), logs: new(bytes.Buffer)}
+	s.module, err = billing.New(billing.NewStore(pool), billing.Config{SecretKey: "sk_test_integration", WebhookSecrets: []string{s.stripe.Secret}, APIBase: s.stripe.URL, BaseURL: "https://host.test", Now: s.stripe.Now,
+		Prices: map[billing.Plan]string{billing.Monthly: "price_monthly", billing.Annual: "price_annual"}},
+		func(r *http.Request) (string, error) { return r.Header.Get("X-User"), nil }, slog.New(slog.NewTextHandler(s.logs, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	s.module.Mount(mux)
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	s.url = server.URL
+	return s
+}
+
+func (s *service) user() (id string) {
+	s.t.Helper()
+	if err := s.pool.QueryRow(context.Background(), "INSERT INTO users DEFAULT VALUES RETURNING id::text").Scan(&id); err != nil {
+		s.t.Fatal(err)
+	}
+	return id
+}
+
+func (s *service) do(user, method, path, body string) (int, map[string]any) {
+	s.t.Helper()
+	r, err := http.NewRequest(method, s.url+path, strings.NewReader(body))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	r.Header.Set("X-User", user)
+	res, err := http.DefaultClient.Do(r)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	var out map[string]any
+	json.NewDecoder(res.Body).Decode(&out)
+	return res.StatusCode, out
+}
+
+// settle delivers what Stripe has to say, and lets the worker do its work, until nothing is left.
+func (s *service) settle() {
+	s.t.Helper()
+	for events := s.stripe.Events(); len(events) > 0; events = s.stripe.Events() {
+		for _, e := range events {
+			payload, header := s.stripe.Sign(e, s.stripe.Now())
+			r, err := http.NewRequest("POST", s.url+"/api/billing/webhook", bytes.NewReader(payload))
+			if err != nil {
+				s.t.Fatal(err)
+			}
+			r.Header.Set("Stripe-Signature", header)
+			res, err := http.DefaultClient.Do(r)
+			if err != nil {
+				s.t.Fatal(err)
+			}
+			res.Body.Close()
+			if res.StatusCode != 200 {
+				s.t.Errorf("%v: status %d", e["type"], res.StatusCode)
+			}
+		}
+		if _, err := s.module.Worker.Drain(context.Background()); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+}
+
+func (s *service) buy(user, plan string) {
+	s.t.Helper()
+	if code, out := s.do(user, "POST", "/api/billing/checkout", `{"plan":"`+plan+`"}`); code != 200 {
+		s.t.Fatalf("checkout: %d %v", code, out)
+	}
+	sessions := s.stripe.All("checkout.session")
+	if s.stripe.Pay(sessions[len(sessions)-1]["id"].(string)) == "" {
+		s.t.Fatal("the session could not be paid")
+	}
+	s.settle()
+}
+
+func (s *service) amounts(user string) []float64 {
+	s.t.Helper()
+	_, out := s.do(user, "GET", "/api/billing/history", "")
+	var amounts []float64
+	for _, in := range out["invoices"].([]any) {
+		amounts = append(amounts, in.(map[string]any)["amount_paid"].(float64))
+	}
+	return amounts
+}
+
+// spec:subscription-billing/1.2
+func TestMonthlyPlanChargesEvery30Days(t *testing.T) {
+	s := newService(t)
+	user := s.user()
+	s.buy(user, "monthly")
+	for month := 1; month <= 13; month++ { // across February and the changes of clocks
+		s.stripe.Advance(2_592_000 - 1)
+		s.settle()
+		if got := s.amounts(user); len(got) != month {
+			t.Fatalf("a second before renewal %d: %d invoices", month, len(got))
+		}
+		s.stripe.Advance(1)
+		s.settle()
+	}
+	got := s.amounts(user)
+	if len(got) != 14 {
+		t.Errorf("%d invoices, want 14", len(got))
+	}
+	for _, cents := range got {
+		if cents != 2900 {
+			t.Errorf("charged %v cents", cents)
+		}
+	}
+}
+
+// spec:subscription-billing/1.3
+func TestAnnualPlanChargesEvery365Days(t *testing.T) {
+	s := newService(t)
+	user := s.user()
+	s.buy(user, "annual")
+	for range 3 { // across a 29 February
+		s.stripe.Advance(31_536_000)
+		s.settle()
+	}
+	if got := s.amounts(user); len(got) != 4 || got[0] != 29000 || got[3] != 29000 {
+		t.Errorf("charged %v, want 29000 four times", got)
+	}
+}
+
+// spec:subscription-billing/6.2
+func TestCancelledSubscriptionRunsToTheEndAndCanBeBoughtAgain(t *testing.T) {
+	s := newService(t)
+	user := s.user()
+	s.buy(user, "monthly")
+	code, out := s.do(user, "POST", "/api/billing/cancel", "")
+	if code != 200 || out["status"] != "active" || out["cancel_at_period_end"] != true {
+		t.Fatalf("cancel: %d %v", code, out)
+	}
+	s.settle()
+	s.stripe.Advance(30*stripetest.Day - 1)
+	s.settle()
+	if _, out := s.do(user, "GET", "/api/billing/status", ""); out["status"] != "active" {
+		t.Errorf("a second before the end: %v", out)
+	}
+	s.stripe.Advance(1)
+	s.settle()
+	if _, out := s.do(user, "GET", "/api/billing/status", ""); out["status"] != "canceled" {
+		t.Errorf("at the end: %v", out)
+	}
+	if got := s.amounts(user); len(got) != 1 {
+		t.Errorf("charged %v, want the first month alone", got)
+	}
+	if code, _ := s.do(user, "POST", "/api/billing/resume", ""); code != 404 {
+		t.Errorf("resume after the end: %d, want 404", code)
+	}
+	s.buy(user, "annual")
+	if _, out := s.do(user, "GET", "/api/billing/status", ""); out["status"] != "active" || out["plan"] != "annual" {
+		t.Errorf("bought again: %v", out)
+	}
+	var rows int
+	if err := s.pool.QueryRow(context.Background(), "SELECT count(*) FROM subscriptions WHERE user_id = $1", user).Scan(&rows); err != nil || rows != 2 {
+		t.Errorf("%d rows (%v), want the old one kept and a new one", rows, err)
+	}
+}
+
+// spec:subscription-billing/2.5
+func TestAccessComesWithTheWebhookInEitherOrder(t *testing.T) {
+	s := newService(t)
+	user := s.user()
+	if code, out := s.do(user, "POST", "/api/billing/checkout", `{"plan":"monthly"}`); code != 200 {
+		t.Fatalf("%d %v", code, out)
+	}
+	sessions := s.stripe.All("checkout.session")
+	s.stripe.Pay(sessions[0]["id"].(string))
+	page := func() string {
+		r, err := http.NewRequest("GET", s.url+"/billing?session_id=cs_1", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("X-User", user)
+		res, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		var b bytes.Buffer
+		b.ReadFrom(res.Body)
+		return b.String()
+	}
+	if before := page(); !strings.Contains(before, "being processed") || strings.Contains(before, "<strong>active</strong>") {
+		t.Error("the page grants access before the webhook came")
+	}
+	s.settle()
+	if after := page(); strings.Contains(after, "being processed") || !strings.Contains(after, "<strong>active</strong>") {
+		t.Error("the page does not show the subscription after the webhook")
+	}
+	if strings.Contains(s.logs.String(), "sk_test_integration") || strings.Contains(s.logs.String(), s.stripe.Secret) {
+		t.Error("a secret is in the logs")
+	}
+}
+
+func TestProratedUpgradeThroughTheWholeModule(t *testing.T) {
+	s := newService(t)
+	user := s.user()
+	s.buy(user, "monthly")
+	s.stripe.Advance(15 * stripetest.Day)
+	if code, out := s.do(user, "POST", "/api/billing/upgrade", ""); code != 200 || out["plan"] != "annual" {
+		t.Fatalf("%d %v", code, out)
+	}
+	s.settle()
+	if got := s.amounts(user); len(got) != 2 || got[0] != 27550 {
+		t.Errorf("charged %v, want 27550 and 2900", got)
+	}
+}

@@ -1,0 +1,186 @@
+package billing
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// ErrNotFound means that there is no such row, or that it is another user's.
+var ErrNotFound = errors.New("not found")
+
+// ErrBusy means that another change of the same subscription is being made.
+var ErrBusy = errors.New("another change is in progress")
+
+// A Store keeps billing's tables. It is safe for concurrent use.
+type Store struct{ pool *pgxpool.Pool }
+
+// NewStore uses a pool of connections to a database that Migrate has prepared.
+func NewStore(pool *pgxpool.Pool) *Store { return &Store{pool: pool} }
+
+const columns = `user_id::text, stripe_subscription_id, stripe_customer_id, stripe_item_id, stripe_schedule_id, price_id, plan, status::text, unit_amount, currency, interval_days,
+	coalesce(pending_plan, ''), current_period_start, current_period_end, cancel_at_period_end, coalesce(trial_end, 'epoch'), coalesce(canceled_at, 'epoch'), coalesce(ended_at, 'epoch')`
+
+func scan(row pgx.Row) (*Subscription, error) {
+	var s Subscription
+	err := row.Scan(&s.UserID, &s.StripeID, &s.CustomerID, &s.ItemID, &s.ScheduleID, &s.PriceID, &s.Plan, &s.Status, &s.UnitAmount, &s.Currency, &s.IntervalDays,
+		&s.PendingPlan, &s.CurrentPeriodStart, &s.CurrentPeriodEnd, &s.CancelAtPeriodEnd, &s.TrialEnd, &s.CanceledAt, &s.EndedAt)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, ErrNotFound
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range []*time.Time{&s.CurrentPeriodStart, &s.CurrentPeriodEnd, &s.TrialEnd, &s.CanceledAt, &s.EndedAt} {
+		if *t = t.UTC(); t.Unix() == 0 {
+			*t = time.Time{}
+		}
+	}
+	return &s, nil
+}
+
+// Current returns the user's live subscription, else the newest one, else ErrNotFound.
+func (s *Store) Current(ctx context.Context, userID string) (*Subscription, error) {
+	return scan(s.pool.QueryRow(ctx, `SELECT `+columns+` FROM subscriptions WHERE user_id = $1
+		ORDER BY status IN ('trialing', 'active', 'past_due', 'unpaid', 'paused') DESC, created_at DESC, id LIMIT 1`, userID))
+}
+
+// Live returns the user's live subscription, or ErrNotFound.
+func (s *Store) Live(ctx context.Context, userID string) (*Subscription, error) {
+	sub, err := s.Current(ctx, userID)
+	if err == nil && !sub.Status.Live() {
+		return nil, ErrNotFound
+	}
+	return sub, err
+}
+
+// ByStripeID returns a subscription by Stripe's id.
+func (s *Store) ByStripeID(ctx context.Context, id string) (*Subscription, error) {
+	return scan(s.pool.QueryRow(ctx, `SELECT `+columns+` FROM subscriptions WHERE stripe_subscription_id = $1`, id))
+}
+
+// UserOf returns the user of a Stripe customer, or ErrNotFound.
+func (s *Store) UserOf(ctx context.Context, customerID string) (string, error) {
+	var id string
+	err := s.pool.QueryRow(ctx, `SELECT user_id::text FROM stripe_customers WHERE stripe_customer_id = $1`, customerID).Scan(&id)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return "", ErrNotFound
+	}
+	return id, err
+}
+
+// ErrSecondSubscription means that the user has another live subscription: this one must not become live too.
+var ErrSecondSubscription = errors.New("the user has another live subscription")
+
+// Save writes what Stripe says of a subscription, and an audit row when that changes something; source names what brought
+// the news. A change out of a terminal status is old news and changes nothing. It runs in the transaction of tx, whose
+// caller holds the customer's lock.
+func (s *Store) Save(ctx context.Context, tx pgx.Tx, sub Subscription, source string) (changed bool, err error) {
+	old, err := scan(tx.QueryRow(ctx, `SELECT `+columns+` FROM subscriptions WHERE stripe_subscription_id = $1 FOR UPDATE`, sub.StripeID))
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return false, fmt.Errorf("reading subscription %s: %v", sub.StripeID, err)
+	}
+	if old != nil {
+		if CheckTransition(old.Status, sub.Status) != nil {
+			return false, nil
+		}
+		if sub.UserID = old.UserID; *old == sub {
+			return false, nil
+		}
+	} else if err := CheckTransition("", sub.Status); err != nil {
+		return false, err
+	}
+	_, err = tx.Exec(ctx, `INSERT INTO subscriptions (user_id, stripe_subscription_id, stripe_customer_id, stripe_item_id, stripe_schedule_id, price_id, plan, status, unit_amount, currency,
+			interval_days, pending_plan, current_period_start, current_period_end, cancel_at_period_end, trial_end, canceled_at, ended_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8::text::subscription_status, $9, $10, $11, nullif($12, ''), $13, $14, $15, $16, $17, $18)
+		ON CONFLICT (stripe_subscription_id) DO UPDATE SET stripe_item_id = excluded.stripe_item_id, stripe_schedule_id = excluded.stripe_schedule_id, price_id = excluded.price_id,
+			plan = excluded.plan, status = excluded.status, unit_amount = excluded.unit_amount, interval_days = excluded.interval_days, pending_plan = excluded.pending_plan,
+			current_period_start = excluded.current_period_start, current_period_end = excluded.current_period_end, cancel_at_period_end = excluded.cancel_at_period_end,
+			trial_end = excluded.trial_end, canceled_at = excluded.canceled_at, ended_at = excluded.ended_at, updated_at = now()`,
+		sub.UserID, sub.StripeID, sub.CustomerID, sub.ItemID, sub.ScheduleID, sub.PriceID, sub.Plan, string(sub.Status), sub.UnitAmount, sub.Currency, sub.IntervalDays, sub.PendingPlan,
+		sub.CurrentPeriodStart, sub.CurrentPeriodEnd, sub.CancelAtPeriodEnd, orNull(sub.TrialEnd), orNull(sub.CanceledAt), orNull(sub.EndedAt))
+	if violates(err, "subscriptions_one_live") {
+		return false, ErrSecondSubscription
+	}
+	if err != nil {
+		return false, fmt.Errorf("writing subscription %s: %v", sub.StripeID, err)
+	}
+	return true, audit(ctx, tx, old, &sub, source)
+}
+
+func orNull(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+func violates(err error, constraint string) bool {
+	var e *pgconn.PgError
+	return errors.As(err, &e) && e.Code == "23505" && e.ConstraintName == constraint
+}
+
+// audit appends one row for a change. It holds neither secrets nor card data: a Subscription has none.
+func audit(ctx context.Context, tx pgx.Tx, before, after *Subscription, source string) error {
+	var old []byte
+	if before != nil {
+		var err error
+		if old, err = json.Marshal(before); err != nil {
+			return err
+		}
+	}
+	now, err := json.Marshal(after)
+	if err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, `INSERT INTO audit_logs (stripe_subscription_id, source, before, after) VALUES ($1, $2, $3, $4)`, after.StripeID, source, old, now); err != nil {
+		return fmt.Errorf("writing the audit log: %v", err)
+	}
+	return nil
+}
+
+// An Invoice is one line of a user's billing history.
+type Invoice struct {
+	ID         string    `json:"id"`
+	Number     string    `json:"number"`
+	AmountPaid int64     `json:"amount_paid"` // cents
+	Currency   string    `json:"currency"`
+	Status     string    `json:"status"`
+	URL        string    `json:"url"`
+	CreatedAt  time.Time `json:"created_at"`
+}
+
+// SaveInvoice writes an invoice of a user; the same one again changes it.
+func (s *Store) SaveInvoice(ctx context.Context, tx pgx.Tx, userID, subscriptionID string, in Invoice) error {
+	_, err := tx.Exec(ctx, `INSERT INTO invoices (id, user_id, stripe_subscription_id, number, amount_paid, currency, status, hosted_invoice_url, created_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+		ON CONFLICT (id) DO UPDATE SET number = excluded.number, amount_paid = excluded.amount_paid, status = excluded.status, hosted_invoice_url = excluded.hosted_invoice_url`,
+		in.ID, userID, subscriptionID, in.Number, in.AmountPaid, in.Currency, in.Status, in.URL, in.CreatedAt)
+	return err
+}
+
+// Invoices lists a user's invoices, newest first, at most limit.
+func (s *Store) Invoices(ctx context.Context, userID string, limit int) ([]Invoice, error) {
+	rows, err := s.pool.Query(ctx, `SELECT id, number, amount_paid, currency, status, hosted_invoice_url, created_at FROM invoices WHERE user_id = $1 ORDER BY created_at DESC, id DESC LIMIT $2`, userID, limit)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[Invoice])
+}
+
+// LockCustomer waits for the lock that orders everything that is done for one customer, until the transaction ends.
+func LockCustomer(ctx context.Context, tx pgx.Tx, customerID string) error {
+	_, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtextextended($1, 0))`, "billing:"+customerID)
+	return err
+}
+
+// InTx runs f in a transaction, which is kept when f returns nil.
+func (s *Store) InTx(ctx context.Context, f func(tx pgx.Tx) error) error {
+	return pgx.BeginFunc(ctx, s.pool, f)
+}
