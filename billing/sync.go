@@ -22,17 +22,6 @@ type Syncer struct {
 // NewSyncer makes one.
 func NewSyncer(store *Store, s *Stripe) *Syncer { return &Syncer{store: store, stripe: s} }
 
-// Sync brings the store up to date with one subscription of the API's own users.
-func (a *API) Sync(ctx context.Context, subscriptionID, source string) error {
-	return NewSyncer(a.store, a.stripe).Sync(ctx, subscriptionID, source)
-}
-
-func (a *API) now() time.Time { return a.stripe.now() }
-
-func (a *API) fetch(ctx context.Context, id string) (*stripe.Subscription, error) {
-	return a.stripe.fetch(ctx, id)
-}
-
 func (s *Stripe) now() time.Time {
 	if s.config.Now != nil {
 		return s.config.Now()
