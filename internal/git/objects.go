@@ -375,7 +375,9 @@ func (r *Repo) Commit(ctx context.Context, message string, paths ...string) erro
 func literal(paths []string) []string {
 	marked := make([]string, len(paths))
 	for i, p := range paths {
-		marked[i] = ":(top,literal)" + path.Clean(p)
+		if marked[i] = ":(top,literal)" + path.Clean(p); path.Clean(p) == "." {
+			marked[i] = ":(top)"
+		}
 	}
 	return marked
 }

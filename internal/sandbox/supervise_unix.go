@@ -206,6 +206,21 @@ func EnterTest(argv []string) error {
 		return name == envTest || name == "TMPDIR" || name == "GOTMPDIR" || name == "GOCACHE"
 	})
 	env = append(env, "TMPDIR="+temp, "GOCACHE="+filepath.Join(temp, "gocache"))
-	p := Policy{Mode: j.Policy.Mode, Reads: slices.Concat(j.Policy.Reads, j.Policy.Writes), Writes: []string{temp}}
+	p := Policy{Mode: j.Policy.Mode, Reads: slices.Concat(j.Policy.Reads, j.Policy.Writes), Writes: append(coverage(argv), temp)}
 	return become(p, argv, env)
+}
+
+// coverage lists the directories in which `go test` wants a test binary to leave its coverage; they hold nothing of
+// another package's.
+func coverage(argv []string) []string {
+	var dirs []string
+	for _, arg := range argv {
+		if dir, ok := strings.CutPrefix(arg, "-test.gocoverdir="); ok {
+			dirs = append(dirs, dir)
+		}
+		if file, ok := strings.CutPrefix(arg, "-test.coverprofile="); ok && filepath.IsAbs(file) {
+			dirs = append(dirs, filepath.Dir(file))
+		}
+	}
+	return dirs
 }
