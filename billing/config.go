@@ -74,9 +74,6 @@ func (c Config) PlanOf(priceID string) (Plan, bool) {
 // Live tells whether the key is one of the live mode.
 func (c Config) Live() bool { return strings.Contains(c.SecretKey, "_live_") }
 
-// apiVersion is the version of Stripe's interface that stripe-go v76 speaks; the webhook endpoint has to be pinned to it.
-const apiVersion = stripe.APIVersion
-
 // A Stripe speaks to Stripe with a configuration of its own: nothing in it is global.
 type Stripe struct {
 	config  Config

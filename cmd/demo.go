@@ -51,10 +51,9 @@ func (a *app) demoVerb() *cobra.Command {
 // A demo is one run of the demo verb.
 type demo struct {
 	*app
-	dir   string
-	auto  bool
-	repo  *git.Repo
-	shown string // how the program is called in what is printed
+	dir  string
+	auto bool
+	repo *git.Repo
 }
 
 func (a *app) demo(ctx context.Context, o demoOptions) error {

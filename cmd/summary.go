@@ -228,7 +228,7 @@ func (s *summary) open(t *target) error {
 	}
 	for _, stage := range spec.Stages() {
 		if ap := t.lock.Approval(stage); ap != nil && ap.Channel != "tty" {
-			s.OpenQuestions = append(s.OpenQuestions, fmt.Sprintf("the %s were approved by %s, not by a person", stage, ap.Channel))
+			s.OpenQuestions = append(s.OpenQuestions, fmt.Sprintf("%s: approved by %s, not by a person at a terminal", stage, ap.Channel))
 		}
 	}
 	s.OpenQuestions = append(s.OpenQuestions, environment(t)...)

@@ -142,7 +142,6 @@ type outline struct {
 	file   string
 	blocks []block
 	first  map[string]int // line of the first section of a kind
-	last   int
 }
 
 // sectionKind says what the items of a section are.

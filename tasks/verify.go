@@ -114,7 +114,6 @@ type execution struct {
 	temp   string
 	dir    string // the workspace root in the verify checkout
 	env    []string
-	log    *os.File
 }
 
 func (r *run) newExecution(s *slot, task string, runner Runner) (*execution, error) {

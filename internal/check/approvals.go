@@ -32,11 +32,11 @@ func (s *subject) approvals() {
 			s.report("SPEC201", doc.Path, doc.From, string(stage), fmt.Sprintf("the %s are not approved, but a later stage is", stage), approve)
 		case a == nil:
 		case a.Channel != "tty" && a.Channel != "demo" && a.Channel != "adopted":
-			s.report("SPEC203", s.lockFile(), a.Line, string(stage), fmt.Sprintf("the %s were approved by %q, which is no person", stage, a.Channel), approve+" at a terminal")
+			s.report("SPEC203", s.lockFile(), a.Line, string(stage), fmt.Sprintf("%s: approved by %q, which is no person", stage, a.Channel), approve+" at a terminal")
 		case a.Hash != spec.ApprovedHash(s.feature, stage):
 			s.stale(stage, doc, a.Channel, a.Who, a.Date)
 		case a.Channel == "demo":
-			s.report("SPEC206", s.lockFile(), a.Line, string(stage), fmt.Sprintf("the %s were approved by demo, not by a person", stage), approve)
+			s.report("SPEC206", s.lockFile(), a.Line, string(stage), fmt.Sprintf("%s: approved by demo, not by a person", stage), approve)
 		}
 		later = later || a != nil
 	}

@@ -13,14 +13,11 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
-	"os/user"
 	"path/filepath"
 	"runtime"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -35,7 +32,7 @@ var (
 	admin    string // connection string of the role
 	startErr error
 	number   atomic.Int64
-	_watched *os.File // its end tells the watcher that this process is gone
+	held     *os.File // its end tells the watcher that this process is gone
 )
 
 // New returns a pool on a fresh database that holds the host's table users, and its connection string. The database goes
@@ -52,6 +49,7 @@ func New(t testing.TB) (*pgxpool.Pool, string) {
 		t.Fatalf("connecting to PostgreSQL: %v", err)
 	}
 	defer conn.Close(ctx)
+	defer runtime.KeepAlive(held) // collected, it would be closed, and the server end
 	name := fmt.Sprintf("t%d_%d_%d", os.Getpid(), time.Now().UnixNano(), number.Add(1))
 	if _, err := conn.Exec(ctx, "CREATE DATABASE "+name); err != nil {
 		t.Fatalf("creating a database: %v", err)
@@ -149,7 +147,8 @@ func serve(bin string) (string, error) {
 	if out, err := initdb.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("initdb: %v\n%s", err, out)
 	}
-	alive, held, err := os.Pipe()
+	var alive *os.File
+	alive, held, err = os.Pipe()
 	if err != nil {
 		return "", err
 	}
@@ -170,7 +169,6 @@ func serve(bin string) (string, error) {
 		return "", fmt.Errorf("starting postgres: %v", err)
 	}
 	alive.Close()
-	_watched = held
 	owner := fmt.Sprintf("postgres://owner@/postgres?host=%s&sslmode=disable", url.QueryEscape(base))
 	if err := ready(owner); err != nil {
 		text, readErr := os.ReadFile(filepath.Join(base, "log"))
@@ -185,29 +183,6 @@ func shortTemp() string {
 		return dir
 	}
 	return "/tmp"
-}
-
-// drop gives the directory to the user that the server will run as, and says how to become that user. Without root it is
-// the one who runs the tests.
-func drop(base string) (*syscall.SysProcAttr, error) {
-	attr := &syscall.SysProcAttr{Setsid: true}
-	if os.Geteuid() != 0 {
-		return attr, nil
-	}
-	for _, name := range []string{"postgres", "nobody"} {
-		u, err := user.Lookup(name)
-		if err != nil {
-			continue
-		}
-		uid, err1 := strconv.Atoi(u.Uid)
-		gid, err2 := strconv.Atoi(u.Gid)
-		if err := errors.Join(err1, err2, os.Chown(base, uid, gid)); err != nil {
-			return nil, err
-		}
-		attr.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
-		return attr, nil
-	}
-	return nil, fmt.Errorf("the tests run as root, which PostgreSQL refuses to be, and there is no user postgres or nobody on this %s", runtime.GOOS)
 }
 
 // ready waits until the server answers, and makes the tests' role.
