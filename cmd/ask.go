@@ -69,7 +69,7 @@ func (a *app) answerVerb() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			feature, task, err := tasks.AnswerOpen(repo.Dir, args[0], args[1], agent.Answer{Text: strings.TrimSpace(args[2]), By: "flag " + who}, a.w.Now())
+			feature, task, err := tasks.AnswerOpen(repo.Dir, args[0], args[1], agent.Answer{Text: strings.TrimSpace(args[2]), By: "flag " + who}, repo.Now(a.w.Now()))
 			if err != nil {
 				return undecided("spec runs", "%v", err)
 			}
