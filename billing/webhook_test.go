@@ -198,7 +198,7 @@ func TestDeliveryIsOnlyStoredAndStripeTriesAgainWhenItCannotBe(t *testing.T) {
 		t.Errorf("the delivery after that: status %d", got)
 	}
 	// Processing fails: the event is not lost, and a redelivery is no answer that it was done.
-	in.stripe.Fault = func(stripetest.Call) (int, bool) { return 404 + 96, true }
+	in.stripe.Fault = func(stripetest.Call) (int, bool) { return 401, true }
 	in.drain()
 	if n := in.count("SELECT count(*) FROM stripe_events WHERE processed_at IS NULL AND attempts = 1"); n != 2 {
 		t.Errorf("%d events wait for their second attempt, want 2", n)

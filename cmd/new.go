@@ -201,7 +201,7 @@ func (a *app) hostSteering(root string) error {
 
 // An answers value is what the interview learnt; an empty answer stays an open point.
 type answers struct {
-	Prompt, Title, Who, What, Down, Slow, Twice, Secret string
+	Prompt, Title, Who, What, Shows, Down, Slow, Twice, Secret string
 }
 
 // interview asks what a specification needs to know, or leaves the questions open where nobody can be asked.
@@ -223,7 +223,8 @@ func (a *app) interview(ctx context.Context, root, prompt, name string) (string,
 			to   *string
 		}{
 			{"Who wants it (a user, an administrator, …)? ", &in.Who},
-			{"What can they see or do when it is done? ", &in.What},
+			{"What do they want to do (see the time, export their data, …)? ", &in.What},
+			{"What shows that it worked (the page shows the time, …)? The System shall … ", &in.Shows},
 			{"What happens when a third party it needs is down? ", &in.Down},
 			{"How long may it take, and what happens after that? ", &in.Slow},
 			{"What happens when the same request comes twice? ", &in.Twice},
@@ -299,11 +300,11 @@ const skeletonRequirements = `# Requirements Document
 
 ### Requirement 1: {{.Title}}
 
-**User Story:** As {{or .Who "who wants it"}}, I want {{or .What "what can they see or do"}}, so that {{or "" "what is it good for"}}.
+**User Story:** As {{or .Who "who wants it"}}, I want to {{or .What "what do they want to do"}}, so that {{or "" "what is it good for"}}.
 
 #### Acceptance Criteria
 
-1. WHEN {{or "" "what happens"}} THE System SHALL {{or .What "what can be observed"}}
+1. WHEN {{or "" "what happens"}} THE System SHALL {{or .Shows "what can be observed"}}
 2. IF a third party that this needs is unavailable THEN THE System SHALL {{or .Down "what happens when a third party is down"}}
 3. IF a request takes longer than {{or .Slow "how long, in seconds"}} THEN THE System SHALL {{or "" "what happens after the time limit"}}
 4. IF the same request arrives twice THEN THE System SHALL {{or .Twice "what happens to a duplicate request"}}

@@ -120,10 +120,15 @@ func restrict(s *scheduler, p *plan.Plan, o Options) {
 			queue = append(queue, t.Depends...)
 		}
 	}
+	var left []*node
 	for _, t := range p.Tasks {
-		if !want[t.ID] && s.is(t.ID) == waiting {
-			s.skip(t.ID, "not asked for", false)
+		if n := s.nodes[t.ID]; !want[t.ID] && n.status == waiting {
+			n.status, n.cause = skipped, "not asked for"
+			left = append(left, n)
 		}
+	}
+	for _, n := range left {
+		s.block(n) // what is wanted and needs one of them cannot be done
 	}
 }
 

@@ -228,20 +228,20 @@ func (e *execution) postgres() string {
 	return os.DevNull
 }
 
-func (e *execution) run(ctx context.Context, name string, argv []string, p sandbox.Policy, env []string, stdout, stderr *boundedBuffer) (sandbox.Exit, time.Duration, error) {
+func (e *execution) run(ctx context.Context, name, shown string, argv []string, p sandbox.Policy, env []string, stdout, stderr *boundedBuffer) (sandbox.Exit, time.Duration, error) {
 	limit := e.r.o.Verify.Timeout
 	if limit == 0 {
 		limit = 30 * time.Minute
 	}
 	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	e.r.event("verify."+name, e.task, strings.Join(argv, " "), nil)
+	e.r.event("verify."+name, e.task, shown, nil)
 	start := time.Now()
 	c := sandbox.Command{Self: e.r.o.Self, Argv: argv, Dir: e.dir, Env: append(slices.Clone(e.env), env...), Policy: p, Stdout: stdout, Stderr: stderr, Hold: e.r.lock.file()}
 	exit, err := c.Run(limited)
 	took := time.Since(start)
 	if ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
-		fmt.Fprintf(stderr, "\n%s took longer than %v and was ended\n", strings.Join(argv, " "), limit)
+		fmt.Fprintf(stderr, "\n%s took longer than %v and was ended\n", shown, limit)
 		return sandbox.Exit{Code: -1}, took, nil
 	}
 	return exit, took, err
@@ -249,7 +249,7 @@ func (e *execution) run(ctx context.Context, name string, argv []string, p sandb
 
 func (e *execution) line(ctx context.Context, name string, line Line, p sandbox.Policy, v *Verified) error {
 	var out boundedBuffer
-	exit, took, err := e.run(ctx, name, line.argv(), p, nil, &out, &out)
+	exit, took, err := e.run(ctx, name, line.String(), line.argv(), p, nil, &out, &out)
 	if err != nil {
 		return fmt.Errorf("verify (%s): %w", name, err)
 	}
@@ -287,7 +287,7 @@ func (e *execution) goTest(ctx context.Context, p, base sandbox.Policy, v *Verif
 	}
 	argv = append(argv, e.runner.GoArgs...)
 	var out, errOut boundedBuffer
-	exit, took, err := e.run(ctx, "test", argv, p, []string{inner}, &out, &errOut)
+	exit, took, err := e.run(ctx, "test", e.runner.Test[0].String(), argv, p, []string{inner}, &out, &errOut)
 	if err != nil {
 		return fmt.Errorf("verify (test): %w", err)
 	}
