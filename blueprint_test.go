@@ -23,6 +23,8 @@ const shipped = ".kiro/specs/subscription-billing"
 
 // TestEverySetOfTasksBuildsAndPasses carries out each set of tasks that holds all that its members depend on, in a module
 // of its own: after every task of every order the project builds and its tests pass.
+//
+// spec:workflow/3.5
 func TestEverySetOfTasksBuildsAndPasses(t *testing.T) {
 	feature, _ := spec.Parse(blueprint, shipped)
 	p, diags := plan.New(feature, plan.State{})

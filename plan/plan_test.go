@@ -50,6 +50,7 @@ func TestDependencies(t *testing.T) {
 	}
 }
 
+// spec:workflow/1.2
 func TestMistakesAreReportedInOnePass(t *testing.T) {
 	_, diags := read(t, "- [ ] 1. a\n  - _Depends: 3_\n- [ ] 2. b\n  - _Depends: 2_\n- [ ] 3. c\n  - _Depends: 1_\n- [ ] 4. d\n  - _Depends: 44_\n")
 	var got []string

@@ -234,6 +234,7 @@ func straight(t *testing.T) string {
 	return f.git("rev-parse", "HEAD^{tree}")
 }
 
+// spec:workflow/3.2
 func TestKilledAtEveryStep(t *testing.T) {
 	want := straight(t)
 	points := []string{"prepare", "agent.start", "agent.end", "write-tree", "verify.checkout", "verify.end", "approved", "merge", "landing-tree", "commit", "landing-ref", "ff", "advanced", "landing-ref-deleted", "ref-deleted", "answer"}
@@ -260,6 +261,7 @@ func TestKilledAtEveryStep(t *testing.T) {
 	}
 }
 
+// spec:workflow/3.2
 func TestKilledAtRandomMoments(t *testing.T) {
 	straight(t)
 	for i := range 20 {

@@ -51,6 +51,7 @@ func requireLandlock(t *testing.T) {
 	}
 }
 
+// spec:workflow/4.3
 func TestWritesOnlyWhatIsNamed(t *testing.T) {
 	requireLandlock(t)
 	open, closed := t.TempDir(), t.TempDir()
@@ -75,6 +76,7 @@ func TestWritesOnlyWhatIsNamed(t *testing.T) {
 	}
 }
 
+// spec:workflow/4.2
 func TestDaemonsEndWithTheCommand(t *testing.T) {
 	dir := t.TempDir()
 	marker := filepath.Join(dir, "alive")
