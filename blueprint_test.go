@@ -47,7 +47,9 @@ func TestEverySetOfTasksBuildsAndPasses(t *testing.T) {
 			}
 			for _, id := range set {
 				_, err := worker.Run(context.Background(), agent.Job{Feature: feature.Name, Task: id, Dir: dir,
-					Ask: func(_ context.Context, q agent.Question) (agent.Answer, error) { return agent.Answer{Text: q.Choices[0]}, nil }})
+					Ask: func(_ context.Context, q agent.Question) (agent.Answer, error) {
+						return agent.Answer{Text: q.Choices[0]}, nil
+					}})
 				if err != nil {
 					t.Fatalf("task %s: %v", id, err)
 				}

@@ -49,6 +49,14 @@ func (r *run) resume(ctx context.Context) error {
 			return err
 		}
 	}
+	for id, a := range r.gates { // approved just before the run was killed: its gate is passed
+		if _, ok := r.kept[id]; ok {
+			if err := r.o.Repo.DeleteRef(ctx, a.ref); err != nil {
+				return err
+			}
+			delete(r.gates, id)
+		}
+	}
 	return nil
 }
 

@@ -43,12 +43,12 @@ func (r *run) work(ctx context.Context, s *slot, id string) outcome {
 		return outcome{task: id, status: failed, reason: "the task is no longer in the plan"}
 	}
 	e := &effort{task: id, attempt: r.attempts(id, t.Inputs)}
-	if a, ok := r.kept[id]; ok {
+	if a, ok := r.take(r.kept, id); ok {
 		if out, done := r.landKept(ctx, s, e, a); done {
 			return out
 		}
 	}
-	if a, ok := r.gates[id]; ok {
+	if a, ok := r.take(r.gates, id); ok {
 		if out, done := r.gateKept(ctx, s, e, a); done {
 			return out
 		}
@@ -60,6 +60,15 @@ func (r *run) work(ctx context.Context, s *slot, id string) outcome {
 		}
 	}
 	return outcome{task: id, status: failed, reason: firstNonEmpty(e.failure, e.conflict, "no attempt is left")}
+}
+
+// take removes and returns what an earlier run left for a task.
+func (r *run) take(from map[string]approved, id string) (approved, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	a, ok := from[id]
+	delete(from, id)
+	return a, ok
 }
 
 func (r *run) attempts(id, inputs string) int {
@@ -183,6 +192,12 @@ func (r *run) said(task, text string) {
 	r.words[task] = text
 }
 
+func (r *run) lastWords(task string) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.words[task]
+}
+
 // agentWork starts the agent on a brief.
 func (r *run) agentWork(ctx context.Context, s *slot, h *head, t *plan.Task, e *effort) (agent.Result, error) {
 	brief, err := r.brief(h, t.ID, e)
@@ -286,7 +301,7 @@ func (r *run) gate(ctx context.Context, s *slot, h *head, t *plan.Task, e *effor
 		return outcome{task: e.task, err: err}, true
 	}
 	fault("gate")
-	g := Gate{Task: t.ID, Title: t.Title, Policy: r.o.Policy, Files: result.changes, Diff: result.diff, Risks: found, Verified: r.honest(v, result, task), Said: r.words[t.ID],
+	g := Gate{Task: t.ID, Title: t.Title, Policy: r.o.Policy, Files: result.changes, Diff: result.diff, Risks: found, Verified: r.honest(v, result, task), Said: r.lastWords(t.ID),
 		Agent: r.o.Agent.Name(), Adjusts: r.o.Agent.Adjusts(), Dropped: result.dropped, Ignored: result.ignored, SlotDir: s.work.Dir, Before: e.accepted}
 	for _, id := range h.feature.Covers(task) {
 		if c := h.feature.Requirement(id); c != nil {
@@ -353,13 +368,24 @@ func (r *run) act(ctx context.Context, s *slot, e *effort, a approved, result fr
 	drop := func() error { return r.o.Repo.DeleteRef(ctx, gateRef) }
 	switch d.Act {
 	case Approve:
+		if len(d.Reject) > 0 {
+			return r.withoutRejected(ctx, s, e, a, d)
+		}
 		fact := trace.Gate{Policy: string(r.o.Policy), Diff: diffHash(result.diff), Channel: firstNonEmpty(d.By, "tty"), Who: r.o.Who, Date: r.date()}
 		for _, risk := range found {
 			if !risk.Announced && !slices.Contains(fact.Risks, risk.Class) {
 				fact.Risks = append(fact.Risks, risk.Class)
 			}
 		}
-		a.gates = append(a.gates, fact)
+		if r.o.Policy != ApproveFile {
+			a.gates = append(a.gates, fact)
+		}
+		for _, c := range result.changes {
+			if r.o.Policy == ApproveFile {
+				fact.Path = c.Path
+				a.gates = append(a.gates, fact)
+			}
+		}
 		out, done := r.approve(ctx, s, e, a, result.diff)
 		if err := drop(); err != nil {
 			return outcome{task: e.task, err: err}, true
@@ -415,14 +441,12 @@ func (r *run) landNow(ctx context.Context, s *slot, e *effort, a approved) (outc
 
 // landKept lands a result that an earlier run had approved.
 func (r *run) landKept(ctx context.Context, s *slot, e *effort, a approved) (outcome, bool) {
-	delete(r.kept, a.task)
 	r.event("task.resumed", a.task, "approved in an earlier run", nil)
 	return r.landNow(ctx, s, e, a)
 }
 
 // gateKept opens the gate of a result that an earlier run had verified, without running the agent again.
 func (r *run) gateKept(ctx context.Context, s *slot, e *effort, a approved) (outcome, bool) {
-	delete(r.gates, a.task)
 	h, err := r.readHead(ctx, a.base)
 	if err != nil {
 		return outcome{task: a.task, err: err}, true
@@ -451,4 +475,49 @@ func (r *run) gateKept(ctx context.Context, s *slot, e *effort, a approved) (out
 		}
 	}
 	return out, done
+}
+
+// withoutRejected puts rejected files back, verifies what is left, and asks about that. Where it does not pass, the
+// agent hears which files were rejected and why.
+func (r *run) withoutRejected(ctx context.Context, s *slot, e *effort, a approved, d Decision) (outcome, bool) {
+	files := map[string][]byte{}
+	for _, name := range d.Reject {
+		data, err := r.o.Repo.ReadFile(ctx, a.base, name)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return outcome{task: e.task, err: err}, true
+		}
+		files[name] = data
+	}
+	tree, err := r.o.Repo.Replace(ctx, a.tree, files)
+	if err != nil {
+		return outcome{task: e.task, err: err}, true
+	}
+	if err := r.o.Repo.DeleteRef(ctx, a.ref); err != nil {
+		return outcome{task: e.task, err: err}, true
+	}
+	h, err := r.readHead(ctx, a.base)
+	if err != nil {
+		return outcome{task: e.task, err: err}, true
+	}
+	t := h.plan.Task(e.task)
+	if t == nil {
+		return outcome{task: e.task, status: failed, reason: "the task is no longer in the plan"}, true
+	}
+	e.requests = append(e.requests, "These files were rejected: "+strings.Join(d.Reject, ", ")+"\n"+d.Words)
+	result := frozen{tree: tree}
+	if err := r.describe(ctx, &result, a.base); err != nil {
+		return outcome{task: e.task, err: err}, true
+	}
+	if len(result.changes) == 0 {
+		return r.count(e, t, "every file was rejected")
+	}
+	v, err := r.verify(ctx, s, tree, e.task)
+	if err != nil {
+		return outcome{task: e.task, err: err}, true
+	}
+	if !v.OK && !r.onlyRed(v) {
+		return r.count(e, t, "without the rejected files: "+v.Failure)
+	}
+	a.tree, a.patch = tree, result.patch
+	return r.gate(ctx, s, h, t, e, a, result, v)
 }

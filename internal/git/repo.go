@@ -247,13 +247,8 @@ func (r *Repo) IndexLocked() bool {
 
 // HooksDir returns the directory of the repository's hooks when it holds one that a commit runs, else "".
 func (r *Repo) HooksDir(ctx context.Context) string {
-	dir, err := r.run(ctx, "rev-parse", "--path-format=absolute", "--git-path", "hooks")
-	if configured := r.Config(ctx, "core.hooksPath"); configured != "" {
-		dir, err = configured, nil
-		if !filepath.IsAbs(dir) {
-			dir = filepath.Join(r.Dir, dir)
-		}
-	}
+	out, err := r.exec(ctx, command{args: append([]string{"-C", r.Dir}, r.at("rev-parse", "--path-format=absolute", "--git-path", "hooks")...), hooks: true})
+	dir := strings.TrimSpace(string(out))
 	if err != nil {
 		return ""
 	}
