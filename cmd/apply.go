@@ -132,7 +132,7 @@ func (a *app) apply(ctx context.Context, name string, o applyOptions) error {
 // mayApply demands that the committed specification is the one in the checkout, and approved by a person.
 func (a *app) mayApply(ctx context.Context, repo *git.Repo, t *target, name string) error {
 	if t.feature.Dialect == spec.Outline {
-		return undecided("spec import outline "+t.dir, "%s is an outline, which can be planned but not applied", t.dir)
+		return undecided(`spec new --blueprint none "…", and move its tasks there`, "%s is an outline, which can be planned but not applied", t.dir)
 	}
 	_, dir, err := t.inRepo(repo)
 	if err != nil {

@@ -74,6 +74,23 @@ func TestMistakesAreReportedInOnePass(t *testing.T) {
 	}
 }
 
+// TestOutlines reads two fixtures of the article's shape: in one the fence stays open to the end, in the other the closing
+// line of a later block closes it.
+//
+// spec:workflow/1.3
+func TestOutlines(t *testing.T) {
+	for _, name := range []string{"outline.md", "outline-closed.md"} {
+		t.Run(name, func(t *testing.T) { outlineNumbers(t, "testdata", name) })
+	}
+	f, diags := spec.Parse(os.DirFS("testdata"), "outline.md")
+	if d := diags[0]; d.Line != 48 || d.Column != 1 || !strings.Contains(d.Hint, "line 58") {
+		t.Errorf("finding %+v, want it at the fence in line 48, to be closed before line 58", d)
+	}
+	if f.Requirements[13].ID != "AC-3" || !f.Requirements[13].Checked || f.Task("1").Acceptance[0] != "it can be taken back" {
+		t.Errorf("read %+v and %+v", f.Requirements[13], f.Task("1"))
+	}
+}
+
 func TestArticle(t *testing.T) {
 	dir := filepath.Join("..", "..", "shared", "seed")
 	if _, err := os.Stat(dir); err != nil {
