@@ -40,6 +40,7 @@ const definitionFile = "billing/blueprint.yaml"
 type definition struct {
 	Feature string                   `yaml:"feature"`
 	Tasks   map[string]blueprintTask `yaml:"tasks"`
+	Graph   []string                 `yaml:"graph"` // modules of which only the go.mod is read
 	Local   []string                 `yaml:"local"` // files that stay in our own tree
 }
 
@@ -302,8 +303,8 @@ func (b *Blueprint) requireOne(f *modfile.File, module string) error {
 	return fmt.Errorf("the blueprint names module %s, which our go.mod lacks", module)
 }
 
-// joinSums adds our lines for the modules to a go.sum: the hash of each module, and the hashes of every go.mod that the
-// module graph may read.
+// joinSums adds our lines for the modules to a go.sum: the hash of each module, and the hashes of the go.mod files that
+// the module graph reads besides.
 func (b *Blueprint) joinSums(sums string, modules []string) []byte {
 	lines := strings.FieldsFunc(sums, func(r rune) bool { return r == '\n' || r == '\r' })
 	for _, line := range b.sums {
@@ -311,7 +312,8 @@ func (b *Blueprint) joinSums(sums string, modules []string) []byte {
 		if len(f) != 3 {
 			continue
 		}
-		if strings.HasSuffix(f[1], "/go.mod") || slices.Contains(modules, f[0]) {
+		known := slices.Contains(modules, f[0])
+		if known || strings.HasSuffix(f[1], "/go.mod") && slices.Contains(b.def.Graph, f[0]) {
 			lines = append(lines, line)
 		}
 	}
