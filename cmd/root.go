@@ -118,7 +118,7 @@ func (a *app) root() *cobra.Command {
 		Version:           version(),
 		SilenceErrors:     true,
 		SilenceUsage:      true,
-		Args:              cobra.NoArgs,
+		Args:              noVerb,
 		RunE:              func(c *cobra.Command, _ []string) error { return c.Help() },
 		PersistentPreRunE: func(*cobra.Command, []string) error { return a.globals() },
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
@@ -150,8 +150,23 @@ func (a *app) root() *cobra.Command {
 			root.AddCommand(v)
 		}
 	}
-	root.SetHelpCommand(&cobra.Command{Use: "no-help", Hidden: true})
+	root.SetHelpCommand(&cobra.Command{Use: "no-help", Hidden: true, GroupID: "start"})
 	return root
+}
+
+// noVerb refuses a word that is no verb, and names the nearest one.
+func noVerb(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	var names []string
+	for _, verb := range c.Commands() {
+		names = append(names, verb.Name())
+	}
+	if near := nearest(args[0], names); near != "" {
+		return undecided("spec "+near, "no verb is called %q; did you mean %s?", args[0], near)
+	}
+	return undecided("spec --help", "no verb is called %q", args[0])
 }
 
 // globals checks the global flags.

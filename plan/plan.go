@@ -245,7 +245,7 @@ func (b *builder) firstLeaf(t *spec.Task) string {
 
 func (b *builder) unknown(t *spec.Task, id string) {
 	hint := "name a task of this document"
-	best, most := "", 2
+	best, most := "", min(2, len(id)-1)
 	for i := range b.f.Tasks {
 		if d := spec.Distance(id, b.f.Tasks[i].ID); d <= most {
 			best, most = b.f.Tasks[i].ID, d-1

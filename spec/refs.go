@@ -11,6 +11,9 @@ import (
 // expandRange expands `1.1-1.3` where only the last parts differ, going up by at most 100; anything else stands as it is
 // written, both ends of a range that cannot be expanded.
 func expandRange(s string) []string {
+	if out := labelRange(s); out != nil {
+		return out
+	}
 	for _, dash := range []string{"–", "—", "-", "~", "…", "..."} {
 		a, b, ok := strings.Cut(s, dash)
 		a, b = strings.TrimSpace(a), strings.TrimSpace(b)
@@ -32,7 +35,31 @@ func expandRange(s string) []string {
 	return []string{s}
 }
 
-// A refWord is where a requirement word stands in a line.
+// labelRange expands T009-T012: the same letters, and digits of the same length; nil for anything else.
+func labelRange(s string) []string {
+	for _, dash := range []string{"–", "—", "-", "~"} {
+		a, b, ok := strings.Cut(s, dash)
+		a, b = strings.TrimSpace(a), strings.TrimSpace(b)
+		i := len(a) - len(strings.TrimLeft(a, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
+		if !ok || i == 0 || len(a) != len(b) || a[:i] != b[:i] || digits(a[i:]) != len(a)-i || digits(b[i:]) != len(b)-i || i == len(a) {
+			continue
+		}
+		from, err1 := strconv.Atoi(a[i:])
+		to, err2 := strconv.Atoi(b[i:])
+		if err1 != nil || err2 != nil || to < from || to-from > 100 {
+			continue
+		}
+		var out []string
+		for n := from; n <= to; n++ {
+			number := strconv.Itoa(n)
+			out = append(out, a[:i]+strings.Repeat("0", max(0, len(a)-i-len(number)))+number)
+		}
+		return out
+	}
+	return nil
+}
+
+// refWords are the words that a citation of requirements begins with.
 func refWords() []string {
 	return append(append([]string{"reqs", "validates"}, requirementWords()...), requirementPlurals()...)
 }
