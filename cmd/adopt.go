@@ -49,7 +49,7 @@ func (a *app) allManaged() ([]*target, error) {
 	if err != nil {
 		return nil, err
 	}
-	workspaces, _ := spec.Workspaces(os.DirFS(root), ".")
+	workspaces, _ := spec.Workspaces(rooted(root), ".")
 	var found []*target
 	for _, w := range workspaces {
 		for _, loc := range w.Features {

@@ -45,7 +45,7 @@ func (a *app) check(o checkOptions) error {
 		}
 		options.Baseline = data
 	}
-	fsys := os.DirFS(root)
+	fsys := rooted(root)
 	report, err := check.Run(fsys, ".", options)
 	if err != nil {
 		return undecided("spec list", "%v", err)

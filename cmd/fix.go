@@ -2,7 +2,6 @@ package cmd
 
 import (
 	"fmt"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -24,7 +23,7 @@ func (a *app) fix() error {
 	if err != nil {
 		return err
 	}
-	report, err := check.Run(os.DirFS(root), ".", check.Options{Now: a.w.Now()})
+	report, err := check.Run(rooted(root), ".", check.Options{Now: a.w.Now()})
 	if err != nil {
 		return undecided("spec list", "%v", err)
 	}

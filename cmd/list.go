@@ -2,7 +2,6 @@ package cmd
 
 import (
 	"fmt"
-	"os"
 	"path"
 	"runtime"
 	"sync"
@@ -37,7 +36,7 @@ type listing struct {
 }
 
 func (a *app) list() error {
-	fsys := os.DirFS(a.dir)
+	fsys := rooted(a.dir)
 	workspaces, diags := spec.Workspaces(fsys, ".")
 	out := listing{Version: 1, Specs: []listed{}}
 	for _, w := range workspaces {
@@ -71,7 +70,7 @@ func (a *app) list() error {
 
 // readAll fills in titles and counts, a few specifications at a time.
 func (a *app) readAll(specs []listed) {
-	fsys := os.DirFS(a.dir)
+	fsys := rooted(a.dir)
 	next := make(chan int)
 	var wg sync.WaitGroup
 	for range min(runtime.GOMAXPROCS(0), len(specs)) {

@@ -2,7 +2,6 @@ package cmd
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"text/tabwriter"
 
@@ -34,7 +33,7 @@ type standing struct {
 }
 
 func (a *app) status() error {
-	fsys := os.DirFS(a.dir)
+	fsys := rooted(a.dir)
 	workspaces, _ := spec.Workspaces(fsys, ".")
 	all := struct {
 		Version  int        `json:"version"`

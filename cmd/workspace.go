@@ -62,7 +62,7 @@ func (a *app) open(name string) (*target, error) {
 	if info, err := os.Stat(file); err == nil && (strings.ContainsAny(name, `/\.`) || !info.IsDir()) {
 		return a.openPath(root, file)
 	}
-	loc, err := spec.Locate(os.DirFS(root), ".", filepath.ToSlash(name))
+	loc, err := spec.Locate(rooted(root), ".", filepath.ToSlash(name))
 	if err != nil {
 		return nil, undecided("spec list", "%v", err)
 	}
@@ -80,7 +80,7 @@ func (a *app) openPath(root, file string) (*target, error) {
 }
 
 func (a *app) read(root, dir string) (*target, error) {
-	fsys := os.DirFS(root)
+	fsys := rooted(root)
 	t := &target{root: root, dir: dir, fsys: fsys}
 	t.feature, t.diags = spec.Parse(fsys, dir)
 	if len(t.feature.Documents) == 0 {

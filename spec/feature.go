@@ -39,6 +39,9 @@ type Feature struct {
 	Tasks        []Task // in document order, parents before their children
 	Waves        []Wave // as the file says them
 	Counts       Counts // by the counting rules, which are simpler than what is understood
+
+	taskAt map[string]int // index into Tasks by id, made by Parse
+	reqAt  map[string]int
 }
 
 // A Document is one file, or for an outline the line range of one, that a stage consists of.

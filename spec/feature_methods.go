@@ -11,6 +11,12 @@ import (
 
 // Requirement returns the entry with an id, or nil.
 func (f *Feature) Requirement(id string) *Requirement {
+	if f.reqAt != nil {
+		if i, ok := f.reqAt[id]; ok && i < len(f.Requirements) {
+			return &f.Requirements[i]
+		}
+		return nil
+	}
 	for i := range f.Requirements {
 		if f.Requirements[i].ID == id {
 			return &f.Requirements[i]
@@ -21,12 +27,29 @@ func (f *Feature) Requirement(id string) *Requirement {
 
 // Task returns the task with an id, or nil.
 func (f *Feature) Task(id string) *Task {
+	if f.taskAt != nil {
+		if i, ok := f.taskAt[id]; ok && i < len(f.Tasks) {
+			return &f.Tasks[i]
+		}
+		return nil
+	}
 	for i := range f.Tasks {
 		if f.Tasks[i].ID == id {
 			return &f.Tasks[i]
 		}
 	}
 	return nil
+}
+
+// index makes the look-up by id quick. The first of two equal ids counts.
+func (f *Feature) index() {
+	f.taskAt, f.reqAt = make(map[string]int, len(f.Tasks)), make(map[string]int, len(f.Requirements))
+	for i := len(f.Tasks) - 1; i >= 0; i-- {
+		f.taskAt[f.Tasks[i].ID] = i
+	}
+	for i := len(f.Requirements) - 1; i >= 0; i-- {
+		f.reqAt[f.Requirements[i].ID] = i
+	}
 }
 
 // Document returns the document of a stage, or nil.

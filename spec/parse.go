@@ -17,6 +17,7 @@ import (
 func Parse(fsys fs.FS, dir string) (*Feature, Diagnostics) {
 	dir = path.Clean(dir)
 	f := &Feature{Dir: dir, Name: path.Base(dir)}
+	defer f.index()
 	if info, err := fs.Stat(fsys, dir); err == nil && !info.IsDir() {
 		f.Dir, f.Name = path.Dir(dir), strings.TrimSuffix(path.Base(dir), path.Ext(dir))
 		return f, f.parseOutline(fsys, dir)

@@ -234,10 +234,17 @@ func countTasks(rows []taskRow, c *Counts) {
 func buildTasks(p *page, rows []taskRow, dialect Dialect) []Task {
 	tasks := make([]Task, len(rows))
 	used := map[string]int{}
+	section, at := "", 0
 	for i := range rows {
 		r := &rows[i]
 		t := &tasks[i]
-		*t = Task{State: r.state, Optional: r.optional, Heading: r.heading, File: p.path, Line: r.line + 1, EndLine: r.line + 2, BoxOffset: r.box, Section: sectionOf(p, r.line)}
+		*t = Task{State: r.state, Optional: r.optional, Heading: r.heading, File: p.path, Line: r.line + 1, EndLine: r.line + 2, BoxOffset: r.box}
+		for ; at <= r.line; at++ {
+			if p.lines[at].level > 0 {
+				section = p.lines[at].heading
+			}
+		}
+		t.Section = section
 		text := r.text
 		t.ID = r.number + r.letter
 		if t.ID == "" {
@@ -265,15 +272,6 @@ func buildTasks(p *page, rows []taskRow, dialect Dialect) []Task {
 		tasks[i].Checkpoint = tasks[i].Leaf() && len(tasks[i].Requirements) == 0 && isCheckpoint(tasks[i].Title)
 	}
 	return tasks
-}
-
-func sectionOf(p *page, i int) string {
-	for ; i >= 0; i-- {
-		if p.lines[i].level > 0 {
-			return p.lines[i].heading
-		}
-	}
-	return ""
 }
 
 // labelOf reads a label at the start of a title: `T0.1`, `FOUNDATION-1`.
@@ -364,6 +362,7 @@ func isCheckpoint(title string) bool {
 func attach(p *page, rows []taskRow, tasks []Task) {
 	var stack []int
 	heading, next := -1, 0
+	texts := make([][]string, len(tasks))
 	for i := range p.lines {
 		l := &p.lines[i]
 		if next < len(rows) && rows[next].line == i {
@@ -403,12 +402,17 @@ func attach(p *page, rows []taskRow, tasks []Task) {
 			continue
 		}
 		t := &tasks[to]
-		t.Text += "\n" + l.text
+		texts[to] = append(texts[to], l.text)
 		if !l.hidden {
 			t.Details = append(t.Details, strings.TrimSpace(withoutBullet(l.body())))
 		}
 		if to == next-1 {
 			t.EndLine = i + 2
+		}
+	}
+	for i, lines := range texts {
+		if len(lines) > 0 {
+			tasks[i].Text += "\n" + strings.Join(lines, "\n")
 		}
 	}
 }
