@@ -55,6 +55,8 @@ type Task struct {
 	Optional   bool
 	Line       int
 	File       string
+
+	waits map[string]bool // ids in Edges, where there are many
 }
 
 // An Edge is one reason why a task waits for another.
@@ -192,12 +194,22 @@ func (b *builder) resolve(id string) (ids []string, ok bool) {
 }
 
 func (b *builder) edge(task *Task, e Edge) {
-	if e.On == task.ID || slices.ContainsFunc(task.Edges, func(x Edge) bool { return x.On == e.On }) {
+	if e.On == task.ID || b.plan.Task(e.On) == nil {
 		return
 	}
-	if b.plan.Task(e.On) != nil {
-		task.Edges = append(task.Edges, e)
+	if task.waits == nil && len(task.Edges) > 16 {
+		task.waits = make(map[string]bool, 2*len(task.Edges))
+		for _, x := range task.Edges {
+			task.waits[x.On] = true
+		}
 	}
+	if task.waits[e.On] || task.waits == nil && slices.ContainsFunc(task.Edges, func(x Edge) bool { return x.On == e.On }) {
+		return
+	}
+	if task.waits != nil {
+		task.waits[e.On] = true
+	}
+	task.Edges = append(task.Edges, e)
 }
 
 // explicit adds the edges that the document names, a parent's for each of its leaves.
