@@ -238,7 +238,7 @@ func (r *run) checkLanding(ctx context.Context, s *slot, h *head, files map[stri
 	}
 	var stop []string
 	for _, d := range after {
-		if d.Severity != spec.Error || d.Feature != h.feature.Name || shownOnly(d.Code) || r.known[d.Code+d.Subject] {
+		if d.Severity != spec.Error || d.Feature != h.feature.Name || shownOnly(d.Code) || r.known[d.Code+" "+d.Subject] {
 			continue
 		}
 		stop = append(stop, fmt.Sprintf("%s:%d: %s %s", d.File, d.Line, d.Code, d.Message))

@@ -280,9 +280,6 @@ func (r *run) obstacle(ctx context.Context) (why, hint string, err error) {
 
 // baseline verifies the head once: what is red already cannot be told from what a task breaks.
 func (r *run) baseline(ctx context.Context, h *head) error {
-	for _, d := range r.checkNow(h) {
-		r.known[d.Code+d.Subject] = true
-	}
 	s := <-r.slots
 	defer func() { r.slots <- s }()
 	tree, err := r.o.Repo.Tree(ctx, h.commit)
@@ -290,6 +287,9 @@ func (r *run) baseline(ctx context.Context, h *head) error {
 		return err
 	}
 	if err := r.checkout(ctx, s, tree); err != nil {
+		return err
+	}
+	if err := r.knownErrors(h, s); err != nil {
 		return err
 	}
 	if r.runner, err = Detect(os.DirFS(s.check.Dir), r.o.Root, r.o.Verify); err != nil {
@@ -317,8 +317,21 @@ func (r *run) baseline(ctx context.Context, h *head) error {
 	return nil
 }
 
-func (r *run) checkNow(h *head) spec.Diagnostics {
-	return slices.DeleteFunc(slices.Clone(h.diags), func(d spec.Diagnostic) bool { return d.Severity != spec.Error })
+// knownErrors notes what the drift rules say of the head already: no landing is stopped for it.
+func (r *run) knownErrors(h *head, s *slot) error {
+	if r.o.Check == nil {
+		return nil
+	}
+	found, err := r.o.Check(os.DirFS(s.check.Dir))
+	if err != nil {
+		return fmt.Errorf("checking the head: %v", err)
+	}
+	for _, d := range found {
+		if d.Severity == spec.Error && d.Feature == h.feature.Name {
+			r.known[d.Code+" "+d.Subject] = true
+		}
+	}
+	return nil
 }
 
 // Red is the error of a head that does not pass its own verification.

@@ -41,6 +41,13 @@ func (s *subject) approvals() {
 		later = later || a != nil
 	}
 	s.adopted()
+	if a := s.lock.Approval(spec.Tasks); a != nil && a.Channel != "adopted" {
+		for i := range s.found { // a person agreed to tasks that leave something out
+			if s.found[i].Code == "SPEC105" {
+				s.found[i].Severity = spec.Error
+			}
+		}
+	}
 }
 
 // stale names what changed in an approved document: the criteria or tasks whose words are not those of the lock.

@@ -65,7 +65,7 @@ func (s *subject) ticks() {
 			s.report("SPEC503", leaf.File, leaf.Line, leaf.ID, fmt.Sprintf("task %s is marked as in progress by another tool", leaf.ID), fmt.Sprintf("spec tick %s %s --state todo", name, leaf.ID))
 		}
 		if t != nil && t.Policy == "file" && t.Landed != nil && !slices.ContainsFunc(t.Gates, func(g trace.Gate) bool { return g.Policy == "file" }) {
-			s.report("SPEC205", s.lockFile(), t.Line, leaf.ID, fmt.Sprintf("task %s landed under the policy file without a decision for its files", leaf.ID), "spec approve its files anew")
+			s.report("SPEC205", s.lockFile(), t.Line, leaf.ID, fmt.Sprintf("task %s landed under the policy file without a decision for its files", leaf.ID), fmt.Sprintf("spec tick %s %s --state todo, then: spec apply %s --approve file", name, leaf.ID, name))
 		}
 	}
 }
