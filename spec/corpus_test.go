@@ -18,7 +18,7 @@ func corpus(t *testing.T) string {
 		if os.Getenv("SPEC_REQUIRE_CORPUS") == "1" {
 			t.Fatalf("the corpus is required and not there: %v", err)
 		}
-		t.Skip("the corpus is not beside the project; testdata holds our own small files, which always run")
+		t.Skip("the corpus is not beside the project; TestOddShapes holds small files of our own and always runs")
 	}
 	return dir
 }
