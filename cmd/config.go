@@ -156,7 +156,33 @@ func (a *app) settings(root string) (settings, error) {
 	case len(s.repo.Sandbox.Env)+len(s.repo.Sandbox.Reads)+len(s.repo.Sandbox.Writes) > 0:
 		return s, undecided("", "%s: sandbox.env, reads and writes are the user's to set, not a repository's", repoConfig)
 	}
+	for _, c := range []config{s.user, s.repo} {
+		if key := c.unsupported(); key != "" {
+			return s, undecided("take it out", "configuration: %s is not supported yet, and would do nothing", key)
+		}
+	}
 	return s, nil
+}
+
+// unsupported names a key that is known but has no effect so far: accepting it silently would be a lie.
+func (c config) unsupported() string {
+	for _, k := range []struct {
+		name string
+		set  bool
+	}{
+		{"setup_inputs", len(c.SetupInputs) > 0}, {"notify", c.Notify != ""}, {"hooks", c.Hooks != ""}, {"disk", c.Disk != ""},
+		{"verify.landing", c.Verify.Landing != ""}, {"verify.junit", c.Verify.JUnit != ""}, {"verify.coverage.file", c.Verify.Coverage.File != ""},
+	} {
+		if k.set {
+			return k.name
+		}
+	}
+	for name, a := range c.Agents {
+		if len(a.Env)+len(a.Reads)+len(a.State) > 0 {
+			return "agents." + name + ": env, reads and state"
+		}
+	}
+	return ""
 }
 
 // policy is the strictest of what flag, user and repository say; looser than the default comes only from the flag or
