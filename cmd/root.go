@@ -33,6 +33,12 @@ func Main(w World) int {
 	if code, ok := hidden(w); ok {
 		return code
 	}
+	// A command ends in a moment: collecting garbage less often halves the time of reading many files. The limit keeps a
+	// large one small. GOGC says otherwise where it is set.
+	if w.env("GOGC") == "" {
+		debug.SetGCPercent(400)
+		debug.SetMemoryLimit(512 << 20)
+	}
 	a := &app{w: w, drain: make(chan struct{})}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()

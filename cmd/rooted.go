@@ -11,7 +11,7 @@ func rooted(dir string) fs.FS {
 	if err != nil {
 		return broken{err}
 	}
-	return root.FS()
+	return quickened(root, dir)
 }
 
 // broken is a directory that cannot be opened: everything in it fails with the reason.

@@ -11,7 +11,7 @@ import (
 )
 
 // corpus returns the directory of real specifications that lies beside the project in some places.
-func corpus(t *testing.T) string {
+func corpus(t testing.TB) string {
 	t.Helper()
 	dir := filepath.Join("..", "..", "shared", "corpus")
 	if _, err := os.Stat(dir); err != nil {

@@ -225,7 +225,7 @@ func heading(text, word string, rest *string) bool {
 
 // taskTitle reads "Task 3: Title".
 func taskTitle(text string) (id, title string, ok bool) {
-	n, ok := wordPrefix(text, taskWords())
+	n, ok := taskSet.prefix(text)
 	if !ok {
 		return "", "", false
 	}

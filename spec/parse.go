@@ -101,6 +101,11 @@ func (r *reader) open(name string, stage Stage) *page {
 	return p
 }
 
+// A fileReader is a file system that reads a plain file at once, without being asked for its size before.
+type fileReader interface {
+	ReadFile(name string) ([]byte, error)
+}
+
 func readBounded(fsys fs.FS, name string) ([]byte, error) {
 	info, err := fs.Stat(fsys, name)
 	if err != nil {
@@ -111,6 +116,10 @@ func readBounded(fsys fs.FS, name string) ([]byte, error) {
 	}
 	if info.Size() > maxFile {
 		return nil, fmt.Errorf("it is larger than %d MiB", maxFile>>20)
+	}
+	if r, ok := fsys.(fileReader); ok {
+		data, err := r.ReadFile(name)
+		return data[:min(len(data), maxFile)], err
 	}
 	file, err := fsys.Open(name)
 	if err != nil {
@@ -314,7 +323,7 @@ func properties(p *page) []Property {
 		found := map[string]bool{}
 		for text := range strings.Lines(out[i].Text) {
 			if strings.Contains(strings.ToLower(text), "validates") {
-				countRefs(strings.TrimSpace(text), append(refWords(), "validates"), found)
+				countRefs(strings.TrimSpace(text), found)
 			}
 		}
 		for ref := range found {
@@ -330,7 +339,7 @@ func propertyLine(text string, heading bool) (id, title string, ok bool) {
 	if n, ok := foldPrefix(s, "correctness "); ok {
 		s = strings.TrimLeft(s[n:], " \t")
 	}
-	n, found := wordPrefix(s, propertyWords())
+	n, found := propertySet.prefix(s)
 	if !found {
 		return "", "", false
 	}
@@ -372,10 +381,10 @@ func (r *reader) tasks(p *page) {
 	r.malformed(p)
 	r.waves(p)
 	if r.f.Dialect == Kiro || r.f.Dialect == CCSDD {
-		words, found := refWords(), map[string]bool{}
+		found := map[string]bool{}
 		for i := range p.lines {
 			if !p.lines[i].hidden {
-				countRefs(p.lines[i].text, words, found)
+				countRefs(p.lines[i].text, found)
 			}
 		}
 		r.f.Counts.Refs = len(found)

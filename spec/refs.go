@@ -59,21 +59,17 @@ func labelRange(s string) []string {
 	return nil
 }
 
-// refWords are the words that a citation of requirements begins with.
-func refWords() []string {
-	return append(append([]string{"reqs", "validates"}, requirementWords()...), requirementPlurals()...)
-}
-
 // countRefs collects the distinct requirement numbers that a line cites (rule 5).
-func countRefs(s string, words []string, into map[string]bool) {
+func countRefs(s string, into map[string]bool) {
 	if !hasDigit(s) {
 		return
 	}
 	for i := 0; i < len(s); {
-		n, ok := 0, false
-		if r, _ := utf8.DecodeRuneInString(s[i:]); unicode.IsLetter(r) {
-			n, ok = wordPrefix(s[i:], words)
+		if c := s[i]; c < utf8.RuneSelf && !latin(c) {
+			i++
+			continue
 		}
+		n, ok := citingSet.prefix(s[i:])
 		if !ok || i > 0 && latin(s[i-1]) {
 			_, size := utf8.DecodeRuneInString(s[i:])
 			i += size
@@ -316,14 +312,14 @@ func taskRefs(s string, dialect Dialect) (refs []string, cites bool) {
 		return frRefs(s), false
 	}
 	found := map[string]bool{}
-	countRefs(s, refWords(), found)
+	countRefs(s, found)
 	for ref := range found {
 		refs = append(refs, ref)
 	}
 	slices.SortFunc(refs, compareNumbers)
 	key, value, ok := field(s)
 	if ok {
-		n, isWord := wordPrefix(key, refWords())
+		n, isWord := citingSet.prefix(key)
 		if isWord && n == len(key) {
 			cites = true
 			for _, part := range splitList(dropBrackets(value)) {

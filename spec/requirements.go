@@ -29,7 +29,7 @@ func requirementHeading(text string) (owner, bool) {
 func wordHeading(text string) (owner, bool) {
 	rest := text
 	for range 3 {
-		if n, ok := wordPrefix(rest, requirementWords()); ok {
+		if n, ok := requirementSet.prefix(rest); ok {
 			after := strings.TrimLeft(rest[n:], " \t")
 			if k := number(after); k > 0 && ended(after[k:]) {
 				return owner{id: after[:k], number: after[:k], title: titleAfter(after[k:])}, true
@@ -477,12 +477,11 @@ func behaviorItem(l *line) (item, bool) {
 
 // plainList reads the last resort, rule 3.6: a numbered list below a heading that is only a requirement word.
 func (r *reading) plainList() {
-	words := append(requirementWords(), requirementPlurals()...)
 	inside := false
 	for i := range r.p.lines {
 		l := &r.p.lines[i]
 		if l.level > 0 {
-			n, ok := wordPrefix(l.heading, words)
+			n, ok := anyRequirement.prefix(l.heading)
 			inside = ok && n == len(l.heading)
 			continue
 		}

@@ -239,29 +239,21 @@ func digits(s string) int {
 
 // foldPrefix tells whether s starts with the lower-case prefix in any case, and how many bytes of s that is.
 func foldPrefix(s, prefix string) (int, bool) {
+	if len(prefix) >= 3 && strings.HasPrefix(s, prefix) {
+		return len(prefix), true
+	}
 	i := 0
 	for _, want := range prefix {
 		if i >= len(s) {
 			return 0, false
 		}
 		r, n := utf8.DecodeRuneInString(s[i:])
-		if r != want && unicode.ToLower(r) != want {
+		if r != want && (r < utf8.RuneSelf && r|0x20 != want || unicode.ToLower(r) != want) {
 			return 0, false
 		}
 		i += n
 	}
 	return i, true
-}
-
-// wordPrefix finds the longest of words at the start of s.
-func wordPrefix(s string, words []string) (int, bool) {
-	best := 0
-	for _, w := range words {
-		if n, ok := foldPrefix(s, w); ok && n > best {
-			best = n
-		}
-	}
-	return best, best > 0
 }
 
 // ended tells whether a number that ends before s is at its end: the end of the line, a blank, or one of : . , ( ) - or

@@ -193,7 +193,7 @@ func taskHeading(l *line) (taskRow, bool) {
 	if l.level < 2 || l.level > 4 {
 		return taskRow{}, false
 	}
-	n, ok := wordPrefix(l.heading, taskWords())
+	n, ok := taskSet.prefix(l.heading)
 	if !ok {
 		return taskRow{}, false
 	}
@@ -353,7 +353,7 @@ func isCheckpoint(title string) bool {
 	if n, ok := foldPrefix(title, "final "); ok {
 		title = title[n:]
 	}
-	_, ok := wordPrefix(title, []string{"checkpoint", "检查点", "檢查點", "チェックポイント", "체크포인트"})
+	_, ok := longest(title, []string{"checkpoint", "检查点", "檢查點", "チェックポイント", "체크포인트"})
 	return ok
 }
 
@@ -477,7 +477,10 @@ func appendNew(list, more []string) []string {
 // field splits `_Depends: 1, 2_` or `Dependencies: Task 1` into a lower-case key and the value.
 func field(text string) (key, value string, ok bool) {
 	s := strings.TrimSpace(strings.Trim(strings.TrimSpace(text), "_*"))
-	i := strings.IndexAny(s, ":：")
+	i := strings.IndexByte(s, ':')
+	if wide := strings.Index(s, "："); wide >= 0 && (i < 0 || wide < i) {
+		i = wide
+	}
 	if i <= 0 || i > 40 {
 		return "", "", false
 	}
@@ -529,7 +532,7 @@ func (t *Task) depends(value string, line int) {
 	value = strings.NewReplacer(" and ", ",", "、", ",", "，", ",", "+", ",", "&", ",", ";", ",").Replace(value)
 	for part := range strings.SplitSeq(value, ",") {
 		part = strings.TrimSpace(strings.Trim(strings.TrimSpace(part), "`._*"))
-		if n, ok := wordPrefix(part, append(taskWords(), "tasks")); ok && n < len(part) && (part[n] == ' ' || part[n] == '\t') {
+		if n, ok := tasksSet.prefix(part); ok && n < len(part) && (part[n] == ' ' || part[n] == '\t') {
 			part = strings.TrimSpace(part[n:])
 		}
 		if part == "" {

@@ -1,6 +1,70 @@
 package spec
 
-// The words of the formats in the languages that they are met in. They are functions: nothing is built at start-up.
+import (
+	"sync"
+	"unicode/utf8"
+)
+
+// A wordSet finds the longest of its words at the start of a text, in any case. It is built when it is first asked, so
+// that nothing is done at start-up.
+type wordSet struct {
+	lists []func() []string
+	once  sync.Once
+	ascii [128][]string // words by their first letter, in lower case
+	wide  []string      // words that begin outside ASCII
+}
+
+var (
+	requirementSet = wordSet{lists: []func() []string{requirementWords}}
+	anyRequirement = wordSet{lists: []func() []string{requirementWords, requirementPlurals}}
+	citingSet      = wordSet{lists: []func() []string{citingWords, requirementWords, requirementPlurals}}
+	taskSet        = wordSet{lists: []func() []string{taskWords}}
+	tasksSet       = wordSet{lists: []func() []string{taskWords, func() []string { return []string{"tasks"} }}}
+	propertySet    = wordSet{lists: []func() []string{propertyWords}}
+)
+
+func (w *wordSet) build() {
+	for _, list := range w.lists {
+		for _, word := range list() {
+			if c := word[0]; c < utf8.RuneSelf {
+				w.ascii[c] = append(w.ascii[c], word)
+			} else {
+				w.wide = append(w.wide, word)
+			}
+		}
+	}
+}
+
+// prefix finds the longest word at the start of s, and how many bytes of s that is.
+func (w *wordSet) prefix(s string) (int, bool) {
+	w.once.Do(w.build)
+	if s == "" {
+		return 0, false
+	}
+	c := s[0]
+	if c < utf8.RuneSelf {
+		if c >= 'A' && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		return longest(s, w.ascii[c])
+	}
+	return longest(s, w.wide)
+}
+
+func longest(s string, words []string) (int, bool) {
+	best := 0
+	for _, word := range words {
+		if n, ok := foldPrefix(s, word); ok && n > best {
+			best = n
+		}
+	}
+	return best, best > 0
+}
+
+// The words of the formats in the languages that they are met in.
+
+// citingWords begin a citation of requirements beside the requirement words.
+func citingWords() []string { return []string{"reqs", "validates"} }
 
 func requirementWords() []string {
 	return []string{"requirement", "req", "要件", "要求", "需求", "요구사항", "المتطلب", "متطلب", "דרישה", "requisito", "requerimiento",

@@ -1,0 +1,10 @@
+//go:build !linux
+
+package cmd
+
+import (
+	"io/fs"
+	"os"
+)
+
+func quickened(root *os.Root, _ string) fs.FS { return root.FS() }
