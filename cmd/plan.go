@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"bufio"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -50,11 +51,15 @@ func (a *app) plan(name string, o planOptions) error {
 	a.relocate(t, diags)
 	switch {
 	case a.json || o.format == "json":
-		if err := a.print(plan.NewView(p, diags)); err != nil {
+		if err := plan.JSON(a.w.Stdout, p, diags); err != nil {
 			return err
 		}
 	case o.format == "text":
-		a.w.Stdout.Write([]byte(clean(string(plan.Text(p, plan.TextOptions{Width: a.width(), Why: o.why})))))
+		out := bufio.NewWriterSize(a.w.Stdout, 1<<16)
+		plan.Text(cleanWriter{out}, p, plan.TextOptions{Width: a.width(), Why: o.why})
+		if err := out.Flush(); err != nil {
+			return err
+		}
 		a.findings(diags)
 		if len(p.Tasks) == 0 && !diags.HasErrors() {
 			a.progress("no tasks yet\nspec: hint: write tasks.md, or spec new")
@@ -83,7 +88,7 @@ type savedPlan struct {
 func planned(p *plan.Plan) savedPlan {
 	s := savedPlan{Version: 1, Feature: p.Feature.Name, Inputs: map[string]string{}, Actions: map[string]string{}}
 	for _, t := range p.Tasks {
-		s.Inputs[t.ID], s.Actions[t.ID] = t.Inputs, string(t.Action)
+		s.Inputs[t.ID], s.Actions[t.ID] = t.Inputs(), string(t.Action)
 	}
 	return s
 }

@@ -107,9 +107,20 @@ func (a *app) print(v any) error {
 // the cursor or recolour what a person reads. Line feeds and tabs stay.
 func clean(s string) string {
 	return strings.Map(func(r rune) rune {
+		if r >= ' ' && r < 0x7f {
+			return r
+		}
 		if r == '\n' || r == '\t' || !unicode.IsControl(r) && !unicode.Is(unicode.Bidi_Control, r) {
 			return r
 		}
 		return '�'
 	}, s)
+}
+
+// A cleanWriter cleans what is written to it, whole characters at a time.
+type cleanWriter struct{ w io.Writer }
+
+func (c cleanWriter) Write(p []byte) (int, error) {
+	_, err := io.WriteString(c.w, clean(string(p)))
+	return len(p), err
 }

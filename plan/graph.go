@@ -15,7 +15,7 @@ func Mermaid(p *Plan) []byte {
 	}
 	for i, t := range p.Tasks {
 		for _, d := range t.Depends {
-			fmt.Fprintf(&b, "  n%d --> n%d\n", p.index[d], i)
+			fmt.Fprintf(&b, "  n%d --> n%d\n", p.at(d), i)
 		}
 	}
 	return b.Bytes()

@@ -36,7 +36,7 @@ type Plan struct {
 	Waves        [][]string
 	CriticalPath []string
 	Coverage     []Coverage
-	index        map[string]int
+	index        []int32 // of a feature's task among the leaves, by place in the document; -1 for none
 }
 
 // A Task is a leaf with what it waits for.
@@ -47,24 +47,41 @@ type Task struct {
 	Depends    []string // ids, barriers and parents resolved
 	Edges      []Edge
 	Wave       int // depth from 1
-	Critical   bool
 	Reasons    []string
-	Inputs     string // hash of its text and of what it cites
+	Line       int
+	Critical   bool
 	Checkpoint bool
 	Manual     bool
 	Optional   bool
-	Line       int
-	File       string
 
-	waits map[string]bool // ids in Edges, where there are many
+	feature *spec.Feature
+	waits   map[string]bool // ids in Edges, where there are many
 }
+
+// Inputs is the hash of the task's text and of what it cites.
+func (t *Task) Inputs() string { return InputHash(t.feature, t.ID) }
 
 // An Edge is one reason why a task waits for another.
 type Edge struct {
-	On     string
-	Why    string // explicit, wave, order, checkpoint, parent
-	Line   int
-	strong bool
+	On   string
+	Line int32
+	Why  Why
+}
+
+// Why says where an edge comes from.
+type Why uint8
+
+// The sources of edges. Only what a document says explicitly is stronger than what is inferred.
+const (
+	Order Why = iota
+	Explicit
+	Wave
+	Checkpoint
+)
+
+// String tells it to a person.
+func (w Why) String() string {
+	return [...]string{"order in the document", "written in the document", "it stands in a later wave", "a checkpoint stands between"}[w]
 }
 
 // Coverage says which tasks cite a criterion.
@@ -75,18 +92,23 @@ type Coverage struct {
 
 // Task returns the task with an id, or nil.
 func (p *Plan) Task(id string) *Task {
-	if i, ok := p.index[id]; ok {
+	if i := p.at(id); i >= 0 {
 		return &p.Tasks[i]
 	}
 	return nil
 }
 
+// at is the place of a task among the leaves, -1 for none.
+func (p *Plan) at(id string) int {
+	if i := p.Feature.TaskIndex(id); i >= 0 && i < len(p.index) {
+		return int(p.index[i])
+	}
+	return -1
+}
+
 // New makes the plan of a feature. It always gives a plan; with an error among the findings it must not be carried out.
 func New(f *spec.Feature, done State) (*Plan, spec.Diagnostics) {
-	b := &builder{f: f, state: done, plan: &Plan{Feature: f, index: map[string]int{}}, byID: map[string]*spec.Task{}}
-	for i := range f.Tasks {
-		b.byID[f.Tasks[i].ID] = &f.Tasks[i]
-	}
+	b := &builder{f: f, state: done, plan: &Plan{Feature: f}}
 	b.leaves()
 	b.explicit()
 	b.inferred()
@@ -106,37 +128,48 @@ type builder struct {
 	f     *spec.Feature
 	state State
 	plan  *Plan
-	byID  map[string]*spec.Task
 	leaf  []*spec.Task
 	wave  map[string]int // of the file, by place
 	diags spec.Diagnostics
-	free  map[string]bool // leaves with an explicit line
+	free  []bool // leaves with an explicit line, by place
 }
 
 func (b *builder) leaves() {
 	details := b.headingsOfBoxes()
+	n := 0
+	for i := range b.f.Tasks {
+		if b.f.Tasks[i].Leaf() {
+			n++
+		}
+	}
+	b.plan.index = make([]int32, len(b.f.Tasks))
+	b.plan.Tasks = make([]Task, 0, n)
+	b.leaf = make([]*spec.Task, 0, n)
+	b.free = make([]bool, n)
 	for i := range b.f.Tasks {
 		t := &b.f.Tasks[i]
+		b.plan.index[i] = -1
 		if !t.Leaf() || details[t.ID] {
 			continue
 		}
-		b.plan.index[t.ID] = len(b.plan.Tasks)
-		b.plan.Tasks = append(b.plan.Tasks, Task{ID: t.ID, Title: t.Title, Inputs: InputHash(b.f, t.ID), Checkpoint: t.Checkpoint, Manual: t.Manual, Optional: b.optional(t), Line: t.Line, File: t.File})
+		b.plan.index[i] = int32(len(b.plan.Tasks))
+		b.plan.Tasks = append(b.plan.Tasks, Task{ID: t.ID, Title: t.Title, Checkpoint: t.Checkpoint, Manual: t.Manual, Optional: b.optional(t), Line: t.Line, feature: b.f})
 		b.leaf = append(b.leaf, t)
 	}
 }
 
 // headingsOfBoxes finds headings that repeat the numbers of a list of boxes above them: they are its details.
 func (b *builder) headingsOfBoxes() map[string]bool {
-	boxes := map[string]bool{}
 	details := map[string]bool{}
 	for i := range b.f.Tasks {
 		t := &b.f.Tasks[i]
-		base, _, again := strings.Cut(t.ID, "#")
 		if !t.Heading {
-			boxes[base] = true
-		} else if again && boxes[base] {
-			details[t.ID] = true
+			continue
+		}
+		if base, _, again := strings.Cut(t.ID, "#"); again {
+			if first := b.f.TaskIndex(base); first >= 0 && first < i && !b.f.Tasks[first].Heading {
+				details[t.ID] = true
+			}
 		}
 	}
 	return details
@@ -146,7 +179,7 @@ func (b *builder) optional(t *spec.Task) bool {
 	if t.Optional {
 		return true
 	}
-	for _, p := range b.f.ParentChain(t) {
+	for p := b.f.Task(t.Parent); p != nil; p = b.f.Task(p.Parent) {
 		if p.Optional {
 			return true
 		}
@@ -156,7 +189,7 @@ func (b *builder) optional(t *spec.Task) bool {
 
 // resolve turns an id that a document names into leaves. ok is false where no such task exists.
 func (b *builder) resolve(id string) (ids []string, ok bool) {
-	t := b.byID[id]
+	t := b.f.Task(id)
 	if t == nil {
 		for i := range b.f.Tasks { // 3 stands for the first of 3 and 3#2 that is not done
 			if base, _, again := strings.Cut(b.f.Tasks[i].ID, "#"); again && base == id {
@@ -180,7 +213,7 @@ func (b *builder) resolve(id string) (ids []string, ok bool) {
 	}
 	queue := slices.Clone(t.Children)
 	for n := 0; n < len(queue) && n < 1<<20; n++ {
-		c := b.byID[queue[n]]
+		c := b.f.Task(queue[n])
 		if c == nil {
 			continue
 		}
@@ -214,36 +247,55 @@ func (b *builder) edge(task *Task, e Edge) {
 
 // explicit adds the edges that the document names, a parent's for each of its leaves.
 func (b *builder) explicit() {
-	b.free = map[string]bool{}
 	for i, t := range b.leaf {
-		task := &b.plan.Tasks[i]
-		for _, source := range append(b.f.ParentChain(t), t) {
-			if source.DependsLine == 0 {
-				continue
+		for p := b.f.Task(t.Parent); p != nil; p = b.f.Task(p.Parent) {
+			b.named(i, p)
+		}
+		b.free[i] = b.named(i, t)
+	}
+}
+
+// named adds the edges of a leaf that its own line, or that of a parent, names. It tells whether anything was understood.
+func (b *builder) named(leaf int, source *spec.Task) bool {
+	if source.DependsLine == 0 {
+		return false
+	}
+	t, task := b.leaf[leaf], &b.plan.Tasks[leaf]
+	understood := source.DependsNone || len(source.DependsOut) > 0
+	if task.Edges == nil && len(source.Depends) > 0 {
+		task.Edges = make([]Edge, 0, len(source.Depends))
+	}
+	for _, id := range source.Depends {
+		if on := b.leafNamed(id); on != "" && on != t.ID {
+			understood = true
+			b.edge(task, Edge{On: on, Why: Explicit, Line: int32(source.DependsLine)})
+			continue
+		}
+		ids, ok := b.resolve(id)
+		if !ok {
+			if source == t || source.Children[0] == t.ID || b.firstLeaf(source) == t.ID {
+				b.unknown(source, id)
 			}
-			understood := source.DependsNone || len(source.DependsOut) > 0
-			for _, id := range source.Depends {
-				ids, ok := b.resolve(id)
-				if !ok {
-					if source == t || source.Children[0] == t.ID || b.firstLeaf(source) == t.ID {
-						b.unknown(source, id)
-					}
-					continue
-				}
-				understood = true
-				if source == t && (id == t.ID || slices.Contains(ids, t.ID)) {
-					b.report(spec.Error, "SPEC102", source, source.DependsLine, fmt.Sprintf("task %s depends on itself", t.ID), "drop it from the line")
-					continue
-				}
-				for _, on := range ids {
-					b.edge(task, Edge{On: on, Why: "explicit", Line: source.DependsLine, strong: true})
-				}
-			}
-			if source == t && understood {
-				b.free[t.ID] = true
-			}
+			continue
+		}
+		understood = true
+		if source == t && (id == t.ID || slices.Contains(ids, t.ID)) {
+			b.report(spec.Error, "SPEC102", source, source.DependsLine, fmt.Sprintf("task %s depends on itself", t.ID), "drop it from the line")
+			continue
+		}
+		for _, on := range ids {
+			b.edge(task, Edge{On: on, Why: Explicit, Line: int32(source.DependsLine)})
 		}
 	}
+	return understood
+}
+
+// leafNamed is the id of the leaf that a name means, the ordinary case; "" where it takes more to find it.
+func (b *builder) leafNamed(id string) string {
+	if t := b.f.Task(id); t != nil && t.Leaf() && t.State != spec.Done {
+		return t.ID
+	}
+	return ""
 }
 
 func (b *builder) firstLeaf(t *spec.Task) string {
@@ -301,8 +353,8 @@ func (b *builder) serial() {
 		if task.Optional {
 			on = any
 		}
-		if on != "" && !b.free[task.ID] {
-			b.edge(task, Edge{On: on, Why: "order"})
+		if on != "" && !b.free[i] {
+			b.edge(task, Edge{On: on, Why: Order})
 		}
 		any = task.ID
 		if !task.Optional {
@@ -326,9 +378,9 @@ func (b *builder) groups() {
 			now = nil
 		}
 		section, parallel = t.Section, marked
-		if !b.free[task.ID] {
+		if !b.free[i] {
 			for _, on := range before {
-				b.edge(task, Edge{On: on, Why: "order"})
+				b.edge(task, Edge{On: on, Why: Order})
 			}
 		}
 		if !task.Optional || b.state.Optional {
@@ -367,11 +419,11 @@ func (b *builder) waves() {
 	for n, ids := range members {
 		before := earlier(members, n)
 		for _, id := range ids {
-			if b.free[id] {
+			if b.free[b.plan.at(id)] {
 				continue
 			}
 			for _, on := range before {
-				b.edge(b.plan.Task(id), Edge{On: on, Why: "wave", Line: b.f.Waves[n].Line})
+				b.edge(b.plan.Task(id), Edge{On: on, Why: Wave, Line: int32(b.f.Waves[n].Line)})
 			}
 		}
 	}
@@ -410,10 +462,10 @@ func (b *builder) barrier(i int) {
 			highest = max(highest, n)
 		}
 	}
-	if !b.free[task.ID] || task.Checkpoint {
+	if !b.free[i] || task.Checkpoint {
 		for j := range i {
 			if above := &b.plan.Tasks[j]; !above.Optional || b.state.Optional || task.Optional {
-				b.edge(task, Edge{On: above.ID, Why: "checkpoint", Line: task.Line})
+				b.edge(task, Edge{On: above.ID, Why: Checkpoint, Line: int32(task.Line)})
 			}
 		}
 	}
@@ -424,14 +476,14 @@ func (b *builder) barrier(i int) {
 			missed++
 			continue
 		}
-		if b.free[below.ID] && !task.Checkpoint {
+		if b.free[j] && !task.Checkpoint {
 			continue
 		}
 		if b.reaches(task, below.ID) {
 			missed++
 			continue
 		}
-		b.edge(below, Edge{On: task.ID, Why: "checkpoint", Line: task.Line})
+		b.edge(below, Edge{On: task.ID, Why: Checkpoint, Line: int32(task.Line)})
 	}
 	if missed > 0 {
 		b.report(spec.Warning, "SPEC103", b.leaf[i], task.Line, fmt.Sprintf("task %s cannot hold back %d tasks below it: they stand in earlier waves, or it depends on them", task.ID, missed), "move it, or them")
@@ -485,7 +537,7 @@ func (b *builder) cycles() {
 				continue
 			}
 			e := task.Edges[top.edge]
-			next := b.plan.index[e.On]
+			next := b.plan.at(e.On)
 			switch color[next] {
 			case white:
 				top.edge++
@@ -533,49 +585,72 @@ func (b *builder) breakCycle(task *Task, edge int, path func(func(*Task, Edge) b
 		}
 		line := t.Line
 		if e.Line > 0 {
-			line = e.Line
+			line = int(e.Line)
 		}
 		text = append(text, fmt.Sprintf("%s (line %d)", t.ID, line))
-		if !e.strong {
+		if e.Why != Explicit {
 			strong, weak, weakOn = false, t, e.On
 		}
 		return true
 	})
 	closing := task.Edges[edge]
 	task.Edges = slices.Delete(task.Edges, edge, edge+1)
-	t := b.byID[task.ID]
+	t := b.f.Task(task.ID)
 	if strong {
-		b.report(spec.Error, "SPEC102", t, max(closing.Line, 1), "tasks wait for each other: "+strings.Join(text, " -> ")+" -> "+firstID, "drop one of these dependencies")
+		b.report(spec.Error, "SPEC102", t, max(int(closing.Line), 1), "tasks wait for each other: "+strings.Join(text, " -> ")+" -> "+firstID, "drop one of these dependencies")
 		return
 	}
-	b.report(spec.Warning, "SPEC103", b.byID[weak.ID], weak.Line, fmt.Sprintf("task %s stands after %s, but the other way round is written explicitly", weak.ID, weakOn), "move the task")
+	b.report(spec.Warning, "SPEC103", b.f.Task(weak.ID), weak.Line, fmt.Sprintf("task %s stands after %s, but the other way round is written explicitly", weak.ID, weakOn), "move the task")
 }
 
 // depths computes waves and the critical path.
 func (b *builder) depths() {
 	p := b.plan
-	left := make([]int, len(p.Tasks))
-	dependents := make([][]int, len(p.Tasks))
-	best := make([]int, len(p.Tasks)) // predecessor on the longest chain
-	var ready []int
+	total := 0
+	for i := range p.Tasks {
+		total += len(p.Tasks[i].Edges)
+	}
+	// The dependents of task i stand in dependents[first[i]:first[i+1]].
+	left, first, best := make([]int32, len(p.Tasks)), make([]int32, len(p.Tasks)+2), make([]int32, len(p.Tasks)) // best: predecessor on the longest chain
+	dependents, on, arena := make([]int32, total), make([]int32, 0, total), make([]string, 0, total)
+	for i := range p.Tasks {
+		for _, e := range p.Tasks[i].Edges {
+			j := int32(p.at(e.On))
+			on = append(on, j)
+			first[j+2]++
+		}
+	}
+	for i := range p.Tasks {
+		first[i+2] += first[i+1]
+	}
+	at := 0
+	ready := make([]int32, 0, len(p.Tasks))
 	for i := range p.Tasks {
 		task := &p.Tasks[i]
 		best[i] = -1
-		for _, e := range task.Edges {
-			task.Depends = append(task.Depends, e.On)
-			j := p.index[e.On]
-			dependents[j] = append(dependents[j], i)
+		mine := on[at : at+len(task.Edges)]
+		at += len(task.Edges)
+		for _, j := range mine {
+			dependents[first[j+1]] = int32(i)
+			first[j+1]++
 		}
-		b.sort(task.Depends)
-		if left[i] = len(task.Edges); left[i] == 0 {
-			ready = append(ready, i)
+		slices.Sort(mine)
+		from := len(arena)
+		for _, j := range mine {
+			arena = append(arena, p.Tasks[j].ID)
+		}
+		if len(mine) > 0 {
+			task.Depends = arena[from:len(arena):len(arena)]
+		}
+		if left[i] = int32(len(task.Edges)); left[i] == 0 {
+			ready = append(ready, int32(i))
 		}
 	}
-	for ; len(ready) > 0; ready = ready[1:] {
-		i := ready[0]
+	for n := 0; n < len(ready); n++ {
+		i := ready[n]
 		task := &p.Tasks[i]
 		task.Wave++
-		for _, j := range dependents[i] {
+		for _, j := range dependents[first[i]:first[i+1]] {
 			if d := &p.Tasks[j]; task.Wave > d.Wave || task.Wave == d.Wave && (best[j] < 0 || i < best[j]) {
 				d.Wave, best[j] = task.Wave, i
 			}
@@ -597,16 +672,11 @@ func (b *builder) depths() {
 			}
 		}
 	}
-	for i := deepest; i >= 0; i = best[i] {
+	for i := deepest; i >= 0; i = int(best[i]) {
 		p.Tasks[i].Critical = true
 		p.CriticalPath = append(p.CriticalPath, p.Tasks[i].ID)
 	}
 	slices.Reverse(p.CriticalPath)
-}
-
-// sort puts ids into document order.
-func (b *builder) sort(ids []string) {
-	slices.SortFunc(ids, func(x, y string) int { return b.plan.index[x] - b.plan.index[y] })
 }
 
 // actions says what is done and what has to be done.
@@ -618,7 +688,7 @@ func (b *builder) actions() {
 		case known && out.Kind == spec.SkippedTask:
 			task.Action = Skip
 			task.Reasons = append(task.Reasons, "a skip is recorded")
-		case known && out.Inputs != "" && out.Inputs != task.Inputs:
+		case known && out.Inputs != "" && out.Inputs != task.Inputs():
 			task.Action = Rerun
 			task.Reasons = append(task.Reasons, "its text, or a criterion that it cites, has changed since it landed")
 		case known, t.State == spec.Done:
@@ -639,9 +709,12 @@ func (b *builder) actions() {
 	}
 	for i := range b.plan.Tasks {
 		task := &b.plan.Tasks[i]
+		if task.Action != Done {
+			continue
+		}
 		for _, e := range task.Edges {
 			on := b.plan.Task(e.On)
-			if task.Action == Done && on.Action == Run && e.strong {
+			if on.Action == Run && e.Why == Explicit {
 				b.report(spec.Warning, "SPEC103", b.leaf[i], task.Line, fmt.Sprintf("task %s is done before %s, which it needs", task.ID, e.On), "look whether it is really done")
 			}
 		}

@@ -1,8 +1,8 @@
 package plan
 
 import (
-	"bytes"
 	"fmt"
+	"io"
 	"strings"
 
 	"golang.org/x/text/width"
@@ -15,36 +15,46 @@ type TextOptions struct {
 }
 
 func mark(a Action) string {
-	return map[Action]string{Run: "+", Rerun: "~", Done: "=", Blocked: "!", Skip: "-"}[a]
+	switch a {
+	case Run:
+		return "+"
+	case Rerun:
+		return "~"
+	case Done:
+		return "="
+	case Blocked:
+		return "!"
+	}
+	return "-"
 }
 
-// Text renders a plan for a terminal: the waves with their tasks, the critical path, the coverage of criteria.
-func Text(p *Plan, o TextOptions) []byte {
+// Text writes a plan for a terminal: the waves with their tasks, the critical path, the coverage of criteria. Each call
+// of w gets whole characters.
+func Text(w io.Writer, p *Plan, o TextOptions) {
 	if o.Width == 0 {
 		o.Width = 80
 	}
-	var b bytes.Buffer
 	if t := p.Task(o.Why); t != nil {
-		why(&b, p, t)
-		return b.Bytes()
+		why(w, p, t)
+		return
 	}
-	fmt.Fprintf(&b, "%s: %d tasks\n", p.Feature.Title, len(p.Tasks))
+	fmt.Fprintf(w, "%s: %d tasks\n", p.Feature.Title, len(p.Tasks))
 	counts := map[Action]int{}
 	for n, wave := range p.Waves {
-		fmt.Fprintf(&b, "\nWave %d\n", n+1)
+		fmt.Fprintf(w, "\nWave %d\n", n+1)
 		for _, id := range wave {
 			t := p.Task(id)
 			counts[t.Action]++
-			b.WriteString(row(t, o.Width))
+			io.WriteString(w, row(t, o.Width))
 			for _, r := range t.Reasons {
 				if t.Action == Rerun || t.Action == Blocked || t.Action == Skip {
-					fmt.Fprintf(&b, "      %s\n", r)
+					fmt.Fprintf(w, "      %s\n", r)
 				}
 			}
 		}
 	}
 	if len(p.CriticalPath) > 0 {
-		fmt.Fprintf(&b, "\nCritical path: %s\n", fold(strings.Join(p.CriticalPath, " → "), o.Width-15, "               "))
+		fmt.Fprintf(w, "\nCritical path: %s\n", fold(path(p.CriticalPath), o.Width-15, "               "))
 	}
 	covered := 0
 	var open []string
@@ -56,14 +66,23 @@ func Text(p *Plan, o TextOptions) []byte {
 		}
 	}
 	if covered > 0 {
-		fmt.Fprintf(&b, "Coverage: %d of %d criteria are cited by tasks", covered, len(p.Coverage))
+		fmt.Fprintf(w, "Coverage: %d of %d criteria are cited by tasks", covered, len(p.Coverage))
 		if len(open) > 0 {
-			fmt.Fprintf(&b, "; not %s", fold(strings.Join(open, ", "), o.Width-4, "    "))
+			fmt.Fprintf(w, "; not %s", fold(strings.Join(open, ", "), o.Width-4, "    "))
 		}
-		b.WriteString("\n")
+		io.WriteString(w, "\n")
 	}
-	fmt.Fprintf(&b, "\nPlan: + %d to run, ~ %d to run again, = %d done, ! %d blocked, - %d skipped.\n", counts[Run], counts[Rerun], counts[Done], counts[Blocked], counts[Skip])
-	return b.Bytes()
+	fmt.Fprintf(w, "\nPlan: + %d to run, ~ %d to run again, = %d done, ! %d blocked, - %d skipped.\n", counts[Run], counts[Rerun], counts[Done], counts[Blocked], counts[Skip])
+}
+
+// path joins the ids of a chain; the middle of one that nobody would read to its end is counted.
+func path(ids []string) string {
+	const most = 40
+	if len(ids) > most {
+		head, tail := ids[:most-5], ids[len(ids)-4:]
+		return fmt.Sprintf("%s → … %d more … → %s", strings.Join(head, " → "), len(ids)-len(head)-len(tail), strings.Join(tail, " → "))
+	}
+	return strings.Join(ids, " → ")
 }
 
 // row is one task: mark, id, title cut to the width, what it waits for.
@@ -94,6 +113,9 @@ func cells(s string) int {
 }
 
 func cell(r rune) int {
+	if r < 0x1100 {
+		return 1
+	}
 	switch width.LookupRune(r).Kind() {
 	case width.EastAsianWide, width.EastAsianFullwidth:
 		return 2
@@ -139,39 +161,27 @@ func fold(s string, columns int, indent string) string {
 }
 
 // why tells where a task stands and for which reasons.
-func why(b *bytes.Buffer, p *Plan, t *Task) {
-	fmt.Fprintf(b, "%s %s  %s\n  wave %d", mark(t.Action), t.ID, t.Title, t.Wave)
+func why(w io.Writer, p *Plan, t *Task) {
+	fmt.Fprintf(w, "%s %s  %s\n  wave %d", mark(t.Action), t.ID, t.Title, t.Wave)
 	if t.Critical {
-		b.WriteString(", on the critical path")
+		io.WriteString(w, ", on the critical path")
 	}
-	b.WriteString("\n")
+	io.WriteString(w, "\n")
 	for _, r := range t.Reasons {
-		fmt.Fprintf(b, "  %s\n", r)
+		fmt.Fprintf(w, "  %s\n", r)
 	}
 	for _, e := range t.Edges {
 		line := ""
 		if e.Line > 0 {
 			line = fmt.Sprintf(", line %d", e.Line)
 		}
-		fmt.Fprintf(b, "  waits for %s (%s%s)\n", e.On, reason(e.Why), line)
+		fmt.Fprintf(w, "  waits for %s (%s%s)\n", e.On, e.Why, line)
 	}
 	for _, u := range p.Tasks {
 		for _, e := range u.Edges {
 			if e.On == t.ID {
-				fmt.Fprintf(b, "  %s waits for it (%s)\n", u.ID, reason(e.Why))
+				fmt.Fprintf(w, "  %s waits for it (%s)\n", u.ID, e.Why)
 			}
 		}
 	}
-}
-
-func reason(why string) string {
-	switch why {
-	case "explicit":
-		return "written in the document"
-	case "wave":
-		return "it stands in a later wave"
-	case "checkpoint":
-		return "a checkpoint stands between"
-	}
-	return "order in the document"
 }

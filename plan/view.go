@@ -1,7 +1,11 @@
 package plan
 
 import (
-	"slices"
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
 
 	"spec.example/spec/spec"
 )
@@ -38,13 +42,19 @@ type CoverageView struct {
 
 // NewView makes the JSON form of a plan.
 func NewView(p *Plan, diags spec.Diagnostics) View {
+	v := head(p, diags)
+	for i := range p.Tasks {
+		v.Tasks = append(v.Tasks, taskView(&p.Tasks[i]))
+	}
+	return v
+}
+
+// head is the View without its tasks.
+func head(p *Plan, diags spec.Diagnostics) View {
 	v := View{Version: 1, Feature: p.Feature.Name, Tasks: []TaskView{}, Waves: p.Waves, CriticalPath: some(p.CriticalPath),
 		Coverage: CoverageView{Uncovered: []string{}, Matrix: []Coverage{}}, Diagnostics: append(spec.Diagnostics{}, diags...)}
 	if v.Waves == nil {
 		v.Waves = [][]string{}
-	}
-	for _, t := range p.Tasks {
-		v.Tasks = append(v.Tasks, TaskView{t.ID, t.Title, t.Action, some(t.Depends), t.Wave, t.Critical, some(t.Reasons)})
 	}
 	v.Coverage.Matrix = append(v.Coverage.Matrix, p.Coverage...)
 	v.Coverage.Criteria = len(p.Coverage)
@@ -58,9 +68,59 @@ func NewView(p *Plan, diags spec.Diagnostics) View {
 	return v
 }
 
+func taskView(t *Task) TaskView {
+	return TaskView{t.ID, t.Title, t.Action, some(t.Depends), t.Wave, t.Critical, some(t.Reasons)}
+}
+
+// JSON writes the View of a plan, a task a line: a plan of 100,000 tasks is not held in memory once more.
+func JSON(w io.Writer, p *Plan, diags spec.Diagnostics) error {
+	out := bufio.NewWriterSize(w, 1<<16)
+	v := head(p, diags)
+	fmt.Fprintf(out, "{\n  \"version\": %d,\n  \"feature\": ", v.Version)
+	enc := json.NewEncoder(unended{out})
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v.Feature); err != nil {
+		return err
+	}
+	list(out, enc, "tasks", len(p.Tasks), func(i int) any { return taskView(&p.Tasks[i]) })
+	list(out, enc, "waves", len(v.Waves), func(i int) any { return v.Waves[i] })
+	out.WriteString(",\n  \"criticalPath\": ")
+	enc.Encode(v.CriticalPath)
+	out.WriteString(",\n  \"coverage\": ")
+	if err := enc.Encode(v.Coverage); err != nil {
+		return err
+	}
+	list(out, enc, "diagnostics", len(v.Diagnostics), func(i int) any { return v.Diagnostics[i] })
+	out.WriteString("\n}\n")
+	return out.Flush()
+}
+
+func list(out *bufio.Writer, enc *json.Encoder, name string, n int, at func(int) any) {
+	fmt.Fprintf(out, ",\n  %q: [", name)
+	for i := range n {
+		if i > 0 {
+			out.WriteByte(',')
+		}
+		out.WriteString("\n    ")
+		enc.Encode(at(i)) // the writer keeps its first error for Flush
+	}
+	if n > 0 {
+		out.WriteString("\n  ")
+	}
+	out.WriteByte(']')
+}
+
+// unended drops the line end that an encoder puts behind every value.
+type unended struct{ w *bufio.Writer }
+
+func (u unended) Write(p []byte) (int, error) {
+	_, err := u.w.Write(bytes.TrimSuffix(p, []byte{'\n'}))
+	return len(p), err
+}
+
 func some(list []string) []string {
 	if list == nil {
 		return []string{}
 	}
-	return slices.Clone(list)
+	return list
 }

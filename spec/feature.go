@@ -123,14 +123,9 @@ type Task struct {
 	Manual       bool     // a checklist that is no work, or marked for a person
 	Depends      []string // as written, ids after range expansion; nil when there is no explicit line
 	DependsNone  bool     // there is an explicit line and it says "nothing"
-	DependsOut   []string // dependencies outside this feature: "feature/11.2"
 	DependsLine  int      // line of the explicit line; 0 without one
 	Requirements []string // own references, ranges expanded; "All" stands as written
-	Properties   []string // cited property ids
-	Acceptance   []string // lines of the task's own acceptance
 	Details      []string // detail lines, as written without their bullet
-	Touches      []string // classes of _Touches:_
-	Verify       string   // command of _Verify:_
 	Section      string   // heading that the task stands under
 	Heading      bool     // a task heading, without a box
 	File         string
@@ -138,6 +133,27 @@ type Task struct {
 	EndLine      int    // line after the task's own text (without children)
 	Text         string // the task line and its detail lines as written, without children
 	BoxOffset    int    // byte offset in the file of the character inside the box; -1 without one
+	*Fields
+}
+
+// Fields are what few tasks say; those that say none of it share one empty value, so a document of many tasks stays
+// small. Only the parser writes to it.
+type Fields struct {
+	DependsOut []string // dependencies outside this feature: "feature/11.2"
+	Properties []string // cited property ids
+	Acceptance []string // lines of the task's own acceptance
+	Touches    []string // classes of _Touches:_
+	Verify     string   // command of _Verify:_
+}
+
+var noFields Fields
+
+// fields gives a task fields of its own.
+func (t *Task) fields() *Fields {
+	if t.Fields == &noFields || t.Fields == nil {
+		t.Fields = new(Fields)
+	}
+	return t.Fields
 }
 
 // Leaf tells whether the task is nobody's parent.

@@ -41,12 +41,28 @@ func (f *Feature) Task(id string) *Task {
 	return nil
 }
 
+// TaskIndex is the place of the task with an id, -1 for none.
+func (f *Feature) TaskIndex(id string) int {
+	if i, ok := f.taskAt[id]; ok {
+		return i
+	}
+	return -1
+}
+
 // index makes the look-up by id quick. The first of two equal ids counts.
 func (f *Feature) index() {
-	f.taskAt, f.reqAt = make(map[string]int, len(f.Tasks)), make(map[string]int, len(f.Requirements))
-	for i := len(f.Tasks) - 1; i >= 0; i-- {
-		f.taskAt[f.Tasks[i].ID] = i
+	for i := range f.Tasks {
+		if f.Tasks[i].Fields == nil {
+			f.Tasks[i].Fields = &noFields
+		}
 	}
+	if f.taskAt == nil {
+		f.taskAt = make(map[string]int, len(f.Tasks))
+		for i := len(f.Tasks) - 1; i >= 0; i-- {
+			f.taskAt[f.Tasks[i].ID] = i
+		}
+	}
+	f.reqAt = make(map[string]int, len(f.Requirements))
 	for i := len(f.Requirements) - 1; i >= 0; i-- {
 		f.reqAt[f.Requirements[i].ID] = i
 	}

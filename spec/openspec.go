@@ -52,16 +52,16 @@ func (r *reader) openspecDocument(p *page) {
 		l := &p.lines[i]
 		if l.level == 3 {
 			owner = ""
-			if n, ok := foldPrefix(l.heading, "requirement:"); ok {
-				owner = strings.TrimSpace(l.heading[n:])
+			if n, ok := foldPrefix(l.heading(), "requirement:"); ok {
+				owner = strings.TrimSpace(l.heading()[n:])
 				story, end := storyBelow(p, i, nil)
 				r.f.Requirements = append(r.f.Requirements, Requirement{ID: owner, Kind: KindRequirement, Title: owner, Text: strings.TrimSpace(owner + ": " + story), File: p.path, Line: i + 1, EndLine: end + 1})
 				r.f.Counts.Requirements++
 			}
 		}
 		if l.level == 4 {
-			if n, ok := foldPrefix(l.heading, "scenario:"); ok {
-				name := strings.TrimSpace(l.heading[n:])
+			if n, ok := foldPrefix(l.heading(), "scenario:"); ok {
+				name := strings.TrimSpace(l.heading()[n:])
 				id := name
 				if owner != "" {
 					id = owner + "/" + name

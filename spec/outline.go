@@ -65,7 +65,7 @@ func (f *Feature) parseOutline(fsys fs.FS, name string) Diagnostics {
 		}
 		end := len(data)
 		if found {
-			end = base + p.lines[cut].off
+			end = base + int(p.lines[cut].off)
 		}
 		o.blocks = append(o.blocks, blocksOf(data[base:end], firstLine)...)
 		base, firstLine = end, firstLine+cut
@@ -85,7 +85,7 @@ func (f *Feature) parseOutline(fsys fs.FS, name string) Diagnostics {
 // lostFence reports a fence whose end is lost.
 func (r *reader) lostFence(p *page, f fence, at, base, firstLine int) {
 	l := &p.lines[f.from]
-	r.diags = append(r.diags, Diagnostic{Code: "SPEC001", Severity: Error, File: p.path, Line: firstLine + f.from + 1, Column: l.start + 1, Length: len(l.text) - l.start,
+	r.diags = append(r.diags, Diagnostic{Code: "SPEC001", Severity: Error, File: p.path, Line: firstLine + f.from + 1, Column: int(l.start) + 1, Length: len(l.text) - int(l.start),
 		Message: "a code fence opened here is never closed where it was meant to be; what follows would be read as code", Hint: fmt.Sprintf("close it before line %d", firstLine+at+1),
 		Edits: []Edit{{Path: p.path, Offset: base + offsetOf(p, at), New: strings.Repeat(string(f.mark), f.length) + "\n"}}})
 }
@@ -250,7 +250,8 @@ func (o *outline) detail(t *Task, b block) {
 	case ok && isDependsWord(key):
 		t.depends(value, b.line)
 	case ok && key == "acceptance":
-		t.Acceptance = append(t.Acceptance, value)
+		f := t.fields()
+		f.Acceptance = append(f.Acceptance, value)
 	default:
 		t.Details = append(t.Details, b.text)
 		refs, _ := taskRefs(b.text, Outline)

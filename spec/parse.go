@@ -150,14 +150,14 @@ func (r *reader) fences(p *page) {
 			text += fmt.Sprintf("; %d tasks below are text", hidden)
 		}
 		l := &p.lines[f.from]
-		r.diags = append(r.diags, Diagnostic{Code: "SPEC001", Severity: Error, File: p.path, Line: f.from + 1, Column: l.start + 1, Length: len(l.text) - l.start,
+		r.diags = append(r.diags, Diagnostic{Code: "SPEC001", Severity: Error, File: p.path, Line: f.from + 1, Column: int(l.start) + 1, Length: len(l.text) - int(l.start),
 			Message: text, Hint: fmt.Sprintf("close it before line %d", at+1), Edits: []Edit{{Path: p.path, Offset: offsetOf(p, at), New: strings.Repeat(string(f.mark), f.length) + "\n"}}})
 	}
 }
 
 func offsetOf(p *page, i int) int {
 	if i < len(p.lines) {
-		return p.lines[i].off
+		return int(p.lines[i].off)
 	}
 	return len(p.data)
 }
@@ -235,7 +235,7 @@ func documentTitle(p *page) string {
 		if p.lines[i].level != 1 {
 			continue
 		}
-		text := p.lines[i].heading
+		text := p.lines[i].heading()
 		for _, kind := range []string{"implementation plan", "design document", "requirements document", "technical design", "requirements", "design", "tasks", "bugfix requirements document", "task plan", "feature"} {
 			if n, ok := foldPrefix(text, kind); ok {
 				if rest := strings.TrimLeft(text[n:], " :-–—："); n == len(text) || rest != text[n:] {
@@ -268,7 +268,7 @@ func sections(p *page) []Section {
 			if n := len(out); n > 0 {
 				out[n-1].finish(p, i)
 			}
-			out = append(out, Section{Level: l.level, Title: l.heading, File: p.path, Line: i + 1})
+			out = append(out, Section{Level: int(l.level), Title: l.heading(), File: p.path, Line: i + 1})
 		}
 	}
 	if n := len(out); n > 0 {
@@ -294,7 +294,7 @@ func properties(p *page) []Property {
 		if l.hidden {
 			continue
 		}
-		text, heading := l.heading, l.level > 0
+		text, heading := l.heading(), l.level > 0
 		if heading && (l.level < 2 || l.level > 5) {
 			continue
 		}
@@ -320,10 +320,10 @@ func properties(p *page) []Property {
 		if out[i].Text == "" {
 			out[i].Text = textOf(p, out[i].Line-1, len(p.lines))
 		}
-		found := map[string]bool{}
+		var found refSet
 		for text := range strings.Lines(out[i].Text) {
 			if strings.Contains(strings.ToLower(text), "validates") {
-				countRefs(strings.TrimSpace(text), found)
+				found.read(strings.TrimSpace(text))
 			}
 		}
 		for ref := range found {
@@ -376,15 +376,15 @@ func (r *reader) tasks(p *page) {
 	}
 	rows := scanTasks(p, r.f.Dialect)
 	countTasks(rows, &r.f.Counts)
-	r.f.Tasks = buildTasks(p, rows, r.f.Dialect)
+	r.f.Tasks, r.f.taskAt = buildTasks(p, rows, r.f.Dialect)
 	r.duplicates()
 	r.malformed(p)
 	r.waves(p)
 	if r.f.Dialect == Kiro || r.f.Dialect == CCSDD {
-		found := map[string]bool{}
+		var found refSet
 		for i := range p.lines {
 			if !p.lines[i].hidden {
-				countRefs(p.lines[i].text, found)
+				found.read(p.lines[i].text)
 			}
 		}
 		r.f.Counts.Refs = len(found)
@@ -393,18 +393,18 @@ func (r *reader) tasks(p *page) {
 
 // duplicates reports numbers that stand twice.
 func (r *reader) duplicates() {
-	first := map[string]int{}
-	for _, t := range r.f.Tasks {
+	for i := range r.f.Tasks {
+		t := &r.f.Tasks[i]
 		id, _, again := strings.Cut(t.ID, "#")
-		if !again {
-			first[id] = t.Line
+		if !again || strings.HasPrefix(id, "@") || t.Heading {
 			continue
 		}
-		if strings.HasPrefix(id, "@") || t.Heading {
-			continue
+		first := t
+		if at, ok := r.f.taskAt[id]; ok {
+			first = &r.f.Tasks[at]
 		}
 		r.diags = append(r.diags, Diagnostic{Code: "SPEC003", Severity: Error, File: t.File, Line: t.Line, Column: 1, Subject: t.ID,
-			Message: fmt.Sprintf("task %s is already defined at line %d", id, first[id]), Hint: "give the later one another number"})
+			Message: fmt.Sprintf("task %s is already defined at line %d", id, first.Line), Hint: "give the later one another number"})
 	}
 }
 
@@ -428,10 +428,10 @@ func (r *reader) malformed(p *page) {
 		if box == " " || box == "x" || box == "X" || box == "-" || box == "~" || box == "P" {
 			continue
 		}
-		column := l.start + len(s) - len(rest) + 1
+		column := int(l.start) + len(s) - len(rest) + 1
 		r.diags = append(r.diags, Diagnostic{Code: "SPEC002", Severity: Error, File: p.path, Line: i + 1, Column: column, Length: end + 1,
 			Message: fmt.Sprintf("[%s] is not a state", box), Hint: "use [ ] for open, [x] for done",
-			Edits: []Edit{{Path: p.path, Offset: l.off + column - 1, Old: rest[:end+1], New: "[ ]"}}})
+			Edits: []Edit{{Path: p.path, Offset: int(l.off) + column - 1, Old: rest[:end+1], New: "[ ]"}}})
 	}
 }
 

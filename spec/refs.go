@@ -59,8 +59,18 @@ func labelRange(s string) []string {
 	return nil
 }
 
-// countRefs collects the distinct requirement numbers that a line cites (rule 5).
-func countRefs(s string, into map[string]bool) {
+// A refSet holds the distinct requirement numbers that lines cite (rule 5).
+type refSet map[string]bool
+
+func (into *refSet) add(ref string) {
+	if *into == nil {
+		*into = refSet{}
+	}
+	(*into)[ref] = true
+}
+
+// read adds what a line cites.
+func (into *refSet) read(s string) {
 	if !hasDigit(s) {
 		return
 	}
@@ -88,7 +98,14 @@ func countRefs(s string, into map[string]bool) {
 	}
 }
 
-func hasDigit(s string) bool { return strings.ContainsAny(s, "0123456789") }
+func hasDigit(s string) bool {
+	for i := range len(s) {
+		if isDigit(s[i]) {
+			return true
+		}
+	}
+	return false
+}
 
 func latin(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }
 
@@ -133,7 +150,7 @@ func colonValue(s string) (string, bool) {
 
 // numbersOf adds the numbers of a value after what does not count was dropped: brackets, quotes, ids with letters,
 // properties, sections, numbers of more than three parts.
-func numbersOf(value string, into map[string]bool) {
+func numbersOf(value string, into *refSet) {
 	value = dropQuoted(dropBrackets(value))
 	for i := 0; i < len(value); {
 		r, size := utf8.DecodeRuneInString(value[i:])
@@ -196,9 +213,9 @@ func latinAt(s string, i int) bool {
 	return unicode.IsLetter(r) && r < 0x250
 }
 
-func addRef(ref string, into map[string]bool) {
+func addRef(ref string, into *refSet) {
 	if strings.Count(ref, ".") <= 2 {
-		into[ref] = true
+		into.add(ref)
 	}
 }
 
@@ -254,7 +271,7 @@ func dropQuoted(s string) string {
 }
 
 // plainRefs reads `Req 2.2, 2.3`: the word, blanks, a number, and further numbers tied to it.
-func plainRefs(s string, into map[string]bool) {
+func plainRefs(s string, into *refSet) {
 	t := strings.TrimLeft(s, " \t")
 	if len(t) == len(s) || t == "" || !isDigit(t[0]) {
 		return
@@ -311,8 +328,8 @@ func taskRefs(s string, dialect Dialect) (refs []string, cites bool) {
 	if dialect == SpecKit {
 		return frRefs(s), false
 	}
-	found := map[string]bool{}
-	countRefs(s, found)
+	var found refSet
+	found.read(s)
 	for ref := range found {
 		refs = append(refs, ref)
 	}
@@ -366,6 +383,9 @@ func frRefs(s string) []string {
 
 // propertyRefs are the properties that a line cites: `Property 3`, `Properties 1, 2 and 4`.
 func propertyRefs(s string) []string {
+	if !strings.Contains(s, "ropert") && !strings.Contains(s, "ROPERT") {
+		return nil
+	}
 	var refs []string
 	lower := strings.ToLower(s)
 	for _, word := range []string{"property ", "properties "} {

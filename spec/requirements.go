@@ -140,7 +140,7 @@ func (r *reading) headings() {
 		if l.level < 2 || l.level > 5 {
 			continue
 		}
-		if o, ok := requirementHeading(l.heading); ok {
+		if o, ok := requirementHeading(l.heading()); ok {
 			o.line = i
 			r.owners[i] = &o
 		}
@@ -155,7 +155,7 @@ func (r *reading) blocks() {
 		if l.hidden {
 			continue
 		}
-		isHeading := l.level > 0 && holdsAcceptance(l.heading)
+		isHeading := l.level > 0 && holdsAcceptance(l.heading())
 		isLabel := false
 		if !isHeading && l.level == 0 {
 			text, bold := boldLine(l.text)
@@ -205,7 +205,7 @@ func (r *reading) blockOwner(at int, isHeading bool) int {
 		if isHeading && l.level >= r.p.lines[at].level {
 			continue
 		}
-		if l.level < 2 || l.level > 5 || holdsAcceptance(l.heading) {
+		if l.level < 2 || l.level > 5 || holdsAcceptance(l.heading()) {
 			return r.above(i)
 		}
 		r.owners[i] = r.named(i)
@@ -227,7 +227,7 @@ func (r *reading) above(i int) int {
 // named makes an owner of a heading that has neither a requirement word nor an id: its number is the one it starts with,
 // or the first one in its first word (故事1).
 func (r *reading) named(i int) *owner {
-	text := r.p.lines[i].heading
+	text := r.p.lines[i].heading()
 	o := &owner{line: i, title: text}
 	if k := number(text); k > 0 && ended(text[k:]) {
 		o.id, o.number, o.title = text[:k], text[:k], titleAfter(text[k:])
@@ -336,11 +336,11 @@ func (r *reading) bareNumbers() {
 		if l.level < 2 || l.level > 5 || r.owners[i] != nil {
 			continue
 		}
-		k := number(l.heading)
-		if k == 0 || !ended(l.heading[k:]) {
+		k := number(l.heading())
+		if k == 0 || !ended(l.heading()[k:]) {
 			continue
 		}
-		o := &owner{line: i, id: l.heading[:k], number: l.heading[:k], title: titleAfter(l.heading[k:])}
+		o := &owner{line: i, id: l.heading()[:k], number: l.heading()[:k], title: titleAfter(l.heading()[k:])}
 		for j := i + 1; j < len(r.p.lines) && r.p.lines[j].level == 0; j++ {
 			if _, ok := statement(&r.p.lines[j], o); ok && !r.inBlock[j] {
 				r.owners[i] = o
@@ -368,7 +368,7 @@ func (r *reading) statements() {
 
 // carries tells whether a heading carries a number by rule 2.1, 2.2 or a bare one.
 func (r *reading) carries(i int) bool {
-	text := r.p.lines[i].heading
+	text := r.p.lines[i].heading()
 	if _, ok := requirementHeading(text); ok {
 		return true
 	}
@@ -424,7 +424,7 @@ func (r *reading) bugReport() bool {
 	seen := 0
 	for i := range r.p.lines {
 		if r.p.lines[i].level > 0 {
-			if b := behavior(r.p.lines[i].heading); b > 0 {
+			if b := behavior(r.p.lines[i].heading()); b > 0 {
 				seen |= 1 << b
 			}
 		}
@@ -438,13 +438,13 @@ func (r *reading) behaviors() {
 	for i := range lines {
 		b := 0
 		if lines[i].level > 0 {
-			b = behavior(lines[i].heading)
+			b = behavior(lines[i].heading())
 		}
 		if b == 0 {
 			continue
 		}
 		if r.owners[i] == nil {
-			r.owners[i] = &owner{line: i, id: strconv.Itoa(b), title: lines[i].heading}
+			r.owners[i] = &owner{line: i, id: strconv.Itoa(b), title: lines[i].heading()}
 		}
 		for j := i + 1; j < len(lines) && (lines[j].level == 0 || lines[j].level > lines[i].level); j++ {
 			if it, ok := behaviorItem(&lines[j]); ok {
@@ -481,8 +481,8 @@ func (r *reading) plainList() {
 	for i := range r.p.lines {
 		l := &r.p.lines[i]
 		if l.level > 0 {
-			n, ok := anyRequirement.prefix(l.heading)
-			inside = ok && n == len(l.heading)
+			n, ok := anyRequirement.prefix(l.heading())
+			inside = ok && n == len(l.heading())
 			continue
 		}
 		if !inside || l.hidden || l.indent > 0 {

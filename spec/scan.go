@@ -5,6 +5,7 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+	"unsafe"
 )
 
 // maxFile bounds what is read of one document, in bytes.
@@ -13,13 +14,21 @@ const maxFile = 64 << 20
 // A line is one line of a document, as the counting rules see it: whether it is inside a fence or a comment is decided
 // in one pass from the top.
 type line struct {
-	text    string // without its line end
-	off     int    // byte offset of its first character in the file
-	indent  int    // a space is 1, a tab goes to the next multiple of 4
-	start   int    // index of the first character that is no blank
-	hidden  bool   // inside a fence or a comment, their borders included
-	level   int    // of a heading; 0 for none
-	heading string // its text
+	text   string // without its line end
+	off    int32  // byte offset of its first character in the file; files end at maxFile
+	indent int32  // a space is 1, a tab goes to the next multiple of 4
+	start  int32  // index of the first character that is no blank
+	level  int8   // of a heading; 0 for none
+	hidden bool   // inside a fence or a comment, their borders included
+}
+
+// heading is the text of a heading, "" for any other line.
+func (l *line) heading() string {
+	if l.level == 0 {
+		return ""
+	}
+	_, text := headingOf(l)
+	return text
 }
 
 // body is the line without blanks at both ends.
@@ -49,7 +58,7 @@ func scan(path string, data []byte) *page {
 	if bytes.HasPrefix(data, []byte("\xef\xbb\xbf")) {
 		off = 3
 	}
-	text := string(data)
+	text := unsafe.String(unsafe.SliceData(data), len(data)) // nobody writes to a document that was read
 	open, comment := -1, false
 	for off < len(text) {
 		end := strings.IndexByte(text[off:], '\n')
@@ -57,8 +66,9 @@ func scan(path string, data []byte) *page {
 		if end < 0 {
 			end, next = len(text)-off, len(text)
 		}
-		l := line{text: strings.TrimSuffix(text[off:off+end], "\r"), off: off}
-		l.indent, l.start = indentation(l.text)
+		l := line{text: strings.TrimSuffix(text[off:off+end], "\r"), off: int32(off)}
+		width, start := indentation(l.text)
+		l.indent, l.start = int32(width), int32(start)
 		off = next
 		switch {
 		case comment:
@@ -80,7 +90,8 @@ func scan(path string, data []byte) *page {
 				open = len(p.fences)
 				p.fences = append(p.fences, f)
 			} else {
-				l.level, l.heading = headingOf(&l)
+				level, _ := headingOf(&l)
+				l.level = int8(level)
 			}
 		}
 		p.lines = append(p.lines, l)

@@ -56,11 +56,11 @@ func (r *reader) speckitSpec(p *page) {
 			continue
 		}
 		if l.level > 0 {
-			if n, ok := foldPrefix(l.heading, "user story "); ok {
-				if k := digits(l.heading[n:]); k > 0 {
-					story, _ = strconv.Atoi(l.heading[n : n+k])
+			if n, ok := foldPrefix(l.heading(), "user story "); ok {
+				if k := digits(l.heading()[n:]); k > 0 {
+					story, _ = strconv.Atoi(l.heading()[n : n+k])
 					scenario = 0
-					r.f.Requirements = append(r.f.Requirements, Requirement{ID: "US" + strconv.Itoa(story), Kind: KindStory, Title: titleAfter(l.heading[n+k:]), Text: titleAfter(l.heading[n+k:]), File: p.path, Line: i + 1, EndLine: i + 2})
+					r.f.Requirements = append(r.f.Requirements, Requirement{ID: "US" + strconv.Itoa(story), Kind: KindStory, Title: titleAfter(l.heading()[n+k:]), Text: titleAfter(l.heading()[n+k:]), File: p.path, Line: i + 1, EndLine: i + 2})
 				}
 			}
 			continue

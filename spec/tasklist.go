@@ -1,35 +1,56 @@
 package spec
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"strings"
+	"unsafe"
 )
 
 // A taskRow is one task line or task heading as the scanner of tasks.md sees it.
 type taskRow struct {
-	line     int // index
 	number   string
-	letter   string // one Latin letter glued to the number
-	state    TaskState
+	text     string
+	line     int32 // index
+	indent   int32
+	box      int32 // offset of the state character in the file, or -1
+	parent   int32 // index of the row, or -1
+	children int32
+	level    int8 // of a heading
+	mark     byte // what stands in the box
+	letter   byte // one Latin letter glued to the number, or 0
 	optional bool
 	heading  bool
-	level    int // of a heading
-	indent   int
-	box      int // offset of the state character in the file, or -1
-	text     string
-	parent   int // index of the row, or -1
-	children int
+}
+
+func (row *taskRow) state() TaskState {
+	switch row.mark {
+	case 'x', 'X':
+		return Done
+	case '-':
+		return Doing
+	case '~':
+		return Queued
+	}
+	return Todo
+}
+
+func (row *taskRow) id() string {
+	if row.letter == 0 {
+		return row.number
+	}
+	return row.number + string(rune(row.letter))
 }
 
 // scanTasks reads the task lines, and for Kiro and cc-sdd the task headings, with their parents.
 func scanTasks(p *page, dialect Dialect) []taskRow {
-	var rows []taskRow
+	rows := make([]taskRow, 0, bytes.Count(p.data, []byte("] ")))
 	withHeadings := dialect == Kiro || dialect == CCSDD
 	withNumbers := dialect != SpecKit
-	byNumber := map[string]int{}
-	var stack, sections []int
+	byNumber := numberedRows{}
+	var stack, sections []int32
 	for i := range p.lines {
 		l := &p.lines[i]
 		if l.hidden {
@@ -50,7 +71,7 @@ func scanTasks(p *page, dialect Dialect) []taskRow {
 			if len(sections) > 0 {
 				row.parent = sections[len(sections)-1]
 			} else {
-				row.parent = parentByNumber(byNumber, row.number)
+				row.parent = byNumber.parent(rows, row.number)
 			}
 		} else {
 			r, ok := taskLine(l)
@@ -66,7 +87,7 @@ func scanTasks(p *page, dialect Dialect) []taskRow {
 				}
 			}
 			if row.parent < 0 && withNumbers {
-				row.parent = parentByNumber(byNumber, row.number)
+				row.parent = byNumber.parent(rows, row.number)
 			}
 			if row.parent < 0 && len(sections) > 0 {
 				row.parent = sections[len(sections)-1]
@@ -74,14 +95,11 @@ func scanTasks(p *page, dialect Dialect) []taskRow {
 			for len(stack) > 0 && rows[stack[len(stack)-1]].indent >= row.indent {
 				stack = stack[:len(stack)-1]
 			}
-			stack = append(stack, len(rows))
+			stack = append(stack, int32(len(rows)))
 		}
-		row.line = i
+		row.line = int32(i)
 		if row.heading {
-			sections = append(sections, len(rows))
-		}
-		if row.number != "" {
-			byNumber[row.number] = len(rows)
+			sections = append(sections, int32(len(rows)))
 		}
 		if row.parent >= 0 {
 			rows[row.parent].children++
@@ -91,15 +109,32 @@ func scanTasks(p *page, dialect Dialect) []taskRow {
 	return rows
 }
 
-// parentByNumber finds the row whose number is this one without its last part, then without the last two, and so on.
-func parentByNumber(byNumber map[string]int, num string) int {
+// numberedRows finds rows by their numbers. It is filled when a number with a dot first asks.
+type numberedRows struct {
+	rows map[string]int32
+	upTo int
+}
+
+// parent finds the latest row whose number is this one without its last part, then without the last two, and so on.
+func (n *numberedRows) parent(rows []taskRow, num string) int32 {
+	if strings.IndexByte(num, '.') < 0 {
+		return -1
+	}
+	if n.rows == nil {
+		n.rows = make(map[string]int32, len(rows))
+	}
+	for ; n.upTo < len(rows); n.upTo++ {
+		if number := rows[n.upTo].number; number != "" {
+			n.rows[number] = int32(n.upTo)
+		}
+	}
 	for {
 		i := strings.LastIndexByte(num, '.')
 		if i < 0 {
 			return -1
 		}
 		num = num[:i]
-		if row, ok := byNumber[num]; ok {
+		if row, ok := n.rows[num]; ok {
 			return row
 		}
 	}
@@ -118,16 +153,9 @@ func taskLine(l *line) (taskRow, bool) {
 	if i == 1 || i+3 >= len(s) || s[i] != '[' || s[i+2] != ']' {
 		return taskRow{}, false
 	}
-	row := taskRow{indent: l.indent, box: l.off + l.start + i + 1}
-	switch s[i+1] {
-	case ' ':
-		row.state = Todo
-	case 'x', 'X':
-		row.state = Done
-	case '-':
-		row.state = Doing
-	case '~':
-		row.state = Queued
+	row := taskRow{indent: l.indent, box: l.off + l.start + int32(i) + 1, mark: s[i+1]}
+	switch row.mark {
+	case ' ', 'x', 'X', '-', '~':
 	default:
 		return taskRow{}, false
 	}
@@ -163,9 +191,9 @@ func (row *taskRow) numbered(text string) {
 		return
 	}
 	num, rest := s[:k], s[k:]
-	letter := ""
+	letter := byte(0)
 	if rest != "" && (rest[0] >= 'a' && rest[0] <= 'z' || rest[0] >= 'A' && rest[0] <= 'Z') {
-		letter, rest = rest[:1], rest[1:]
+		letter, rest = rest[0], rest[1:]
 	}
 	star := false
 	switch {
@@ -193,16 +221,17 @@ func taskHeading(l *line) (taskRow, bool) {
 	if l.level < 2 || l.level > 4 {
 		return taskRow{}, false
 	}
-	n, ok := taskSet.prefix(l.heading)
+	title := l.heading()
+	n, ok := taskSet.prefix(title)
 	if !ok {
 		return taskRow{}, false
 	}
-	rest := strings.TrimLeft(l.heading[n:], " \t")
+	rest := strings.TrimLeft(title[n:], " \t")
 	k := number(rest)
 	if k == 0 || !ended(rest[k:]) {
 		return taskRow{}, false
 	}
-	return taskRow{number: rest[:k], heading: true, level: l.level, state: Todo, box: -1, text: titleAfter(rest[k:])}, true
+	return taskRow{number: rest[:k], heading: true, level: l.level, box: -1, text: titleAfter(rest[k:])}, true
 }
 
 // countTasks fills in the counts of rows.
@@ -219,7 +248,7 @@ func countTasks(rows []taskRow, c *Counts) {
 		if r.heading {
 			continue
 		}
-		switch r.state {
+		switch r.state() {
 		case Done:
 			c.Done++
 		case Doing:
@@ -230,23 +259,25 @@ func countTasks(rows []taskRow, c *Counts) {
 	}
 }
 
-// buildTasks turns rows into tasks with ids, details, references and dependencies.
-func buildTasks(p *page, rows []taskRow, dialect Dialect) []Task {
+// buildTasks turns rows into tasks with ids, details, references and dependencies. The index holds the first task of
+// each id.
+func buildTasks(p *page, rows []taskRow, dialect Dialect) ([]Task, map[string]int) {
 	tasks := make([]Task, len(rows))
-	used := map[string]int{}
+	index := make(map[string]int, len(rows))
+	repeats := map[string]int{}
 	section, at := "", 0
 	for i := range rows {
 		r := &rows[i]
 		t := &tasks[i]
-		*t = Task{State: r.state, Optional: r.optional, Heading: r.heading, File: p.path, Line: r.line + 1, EndLine: r.line + 2, BoxOffset: r.box}
-		for ; at <= r.line; at++ {
+		*t = Task{State: r.state(), Optional: r.optional, Heading: r.heading, File: p.path, Line: int(r.line) + 1, EndLine: int(r.line) + 2, BoxOffset: int(r.box), Fields: &noFields}
+		for ; at <= int(r.line); at++ {
 			if p.lines[at].level > 0 {
-				section = p.lines[at].heading
+				section = p.lines[at].heading()
 			}
 		}
 		t.Section = section
 		text := r.text
-		t.ID = r.number + r.letter
+		t.ID = r.id()
 		if t.ID == "" {
 			t.ID, text = labelOf(text)
 		}
@@ -256,9 +287,13 @@ func buildTasks(p *page, rows []taskRow, dialect Dialect) []Task {
 			sum := sha256.Sum256([]byte(r.text))
 			t.ID = "@" + hex.EncodeToString(sum[:4])
 		}
-		used[t.ID]++
-		if n := used[t.ID]; n > 1 {
-			t.ID = fmt.Sprintf("%s#%d", t.ID, n)
+		if _, again := index[t.ID]; again {
+			base := t.ID
+			repeats[base]++
+			t.ID = fmt.Sprintf("%s#%d", base, repeats[base]+1)
+		}
+		if _, again := index[t.ID]; !again {
+			index[t.ID] = i
 		}
 		t.Text = p.lines[r.line].text
 		if r.parent >= 0 {
@@ -266,12 +301,14 @@ func buildTasks(p *page, rows []taskRow, dialect Dialect) []Task {
 			tasks[r.parent].Children = append(tasks[r.parent].Children, t.ID)
 		}
 	}
-	attach(p, rows, tasks)
+	lines := attach(p, rows, tasks)
 	for i := range tasks {
-		tasks[i].interpret(dialect)
+		n := len(tasks[i].Details)
+		tasks[i].interpret(p.lines[rows[i].line].text, lines[:n], dialect)
+		lines = lines[n:]
 		tasks[i].Checkpoint = tasks[i].Leaf() && len(tasks[i].Requirements) == 0 && isCheckpoint(tasks[i].Title)
 	}
-	return tasks
+	return tasks, index
 }
 
 // labelOf reads a label at the start of a title: `T0.1`, `FOUNDATION-1`.
@@ -340,6 +377,9 @@ func withoutMarks(text string) (string, bool) {
 
 // plainTitle takes emphasis away and cuts a trailing reference.
 func plainTitle(text string) string {
+	if strings.IndexByte(text, '_') < 0 && strings.IndexByte(text, '*') < 0 {
+		return strings.TrimSpace(text)
+	}
 	for _, mark := range []string{"_Requirements:", "_Validates:", "_Requirement:"} {
 		if i := strings.Index(text, mark); i > 0 {
 			text = text[:i]
@@ -358,24 +398,26 @@ func isCheckpoint(title string) bool {
 }
 
 // attach gives each line below a task to the nearest earlier task whose indentation is smaller; at column 0, to the task
-// heading of its section.
-func attach(p *page, rows []taskRow, tasks []Task) {
-	var stack []int
-	heading, next := -1, 0
-	texts := make([][]string, len(tasks))
+// heading of its section. What one task gets is chained through the lines, so that a document of any size is read in
+// one pass with three numbers a line. It returns the lines of all details, task after task.
+func attach(p *page, rows []taskRow, tasks []Task) (lines []int32) {
+	next := make([]int32, len(p.lines)) // the next line of the same task; 0 for none
+	first, last := make([]int32, len(tasks)), make([]int32, len(tasks))
+	var stack []int32
+	heading, row, details := int32(-1), 0, 0
 	for i := range p.lines {
 		l := &p.lines[i]
-		if next < len(rows) && rows[next].line == i {
-			r := &rows[next]
+		if row < len(rows) && int(rows[row].line) == i {
+			r := &rows[row]
 			if r.heading {
-				stack, heading = stack[:0], next
+				stack, heading = stack[:0], int32(row)
 			} else {
 				for len(stack) > 0 && rows[stack[len(stack)-1]].indent >= r.indent {
 					stack = stack[:len(stack)-1]
 				}
-				stack = append(stack, next)
+				stack = append(stack, int32(row))
 			}
-			next++
+			row++
 			continue
 		}
 		if l.level > 0 {
@@ -388,7 +430,7 @@ func attach(p *page, rows []taskRow, tasks []Task) {
 		if l.body() == "" {
 			continue
 		}
-		to := -1
+		to := int32(-1)
 		for j := len(stack) - 1; j >= 0; j-- {
 			if rows[stack[j]].indent < l.indent {
 				to = stack[j]
@@ -401,20 +443,56 @@ func attach(p *page, rows []taskRow, tasks []Task) {
 		if to < 0 {
 			continue
 		}
-		t := &tasks[to]
-		texts[to] = append(texts[to], l.text)
+		if last[to] == 0 {
+			first[to] = int32(i)
+		} else {
+			next[last[to]] = int32(i)
+		}
+		last[to] = int32(i)
 		if !l.hidden {
-			t.Details = append(t.Details, strings.TrimSpace(withoutBullet(l.body())))
+			details++
 		}
-		if to == next-1 {
-			t.EndLine = i + 2
-		}
-	}
-	for i, lines := range texts {
-		if len(lines) > 0 {
-			tasks[i].Text += "\n" + strings.Join(lines, "\n")
+		if int(to) == row-1 {
+			tasks[to].EndLine = i + 2
 		}
 	}
+	arena := make([]string, 0, details)
+	lines = make([]int32, 0, details)
+	for to := range tasks {
+		if last[to] == 0 {
+			continue
+		}
+		from := len(arena)
+		for i := first[to]; i != 0; i = next[i] {
+			if l := &p.lines[i]; !l.hidden {
+				arena = append(arena, strings.TrimSpace(withoutBullet(l.body())))
+				lines = append(lines, i+1)
+			}
+		}
+		tasks[to].Details = arena[from:len(arena):len(arena)]
+		tasks[to].Text = p.joined(int(rows[to].line), first[to], last[to], next)
+	}
+	return lines
+}
+
+// joined is a line and a chain of lines below it, with line ends LF: a part of the document where they stand together, a
+// copy where they don't.
+func (p *page) joined(head int, first, last int32, next []int32) string {
+	whole := int(first) == head+1
+	for i := first; i != 0 && whole; i = next[i] {
+		whole = i == last || next[i] == i+1
+	}
+	from, to := int(p.lines[head].off), int(p.lines[last].off)+len(p.lines[last].text)
+	if whole && bytes.IndexByte(p.data[from:to], '\r') < 0 {
+		return unsafe.String(&p.data[from], to-from)
+	}
+	var b strings.Builder
+	b.WriteString(p.lines[head].text)
+	for i := first; i != 0; i = next[i] {
+		b.WriteByte('\n')
+		b.WriteString(p.lines[i].text)
+	}
+	return b.String()
 }
 
 func withoutBullet(s string) string {
@@ -424,38 +502,42 @@ func withoutBullet(s string) string {
 	return s
 }
 
-// interpret reads the fields among a task's details.
-func (t *Task) interpret(dialect Dialect) {
-	lines := append([]string{t.Title}, t.Details...)
-	if first, _, _ := strings.Cut(t.Text, "\n"); first != "" {
-		lines[0] = first
-	}
-	kept := t.Details[:0:0]
-	for i, text := range lines {
-		refs, cites := taskRefs(text, dialect)
-		t.Requirements = appendNew(t.Requirements, refs)
-		t.Properties = appendNew(t.Properties, propertyRefs(text))
+// interpret reads the fields among a task's details; the others stay details. head is the task's own line, lines are the
+// numbers of those of the details.
+func (t *Task) interpret(head string, lines []int32, dialect Dialect) {
+	t.cite(head, dialect)
+	t.inlineDepends(head)
+	kept := t.Details[:0]
+	for i, text := range t.Details {
+		cites := t.cite(text, dialect)
 		key, value, ok := field(text)
 		switch {
-		case i == 0:
-			t.inlineDepends(text)
-			continue
 		case ok && isDependsWord(key):
-			t.depends(value, t.Line+i)
+			t.depends(value, int(lines[i]))
 		case ok && (key == "touches"):
-			t.Touches = splitList(value)
+			t.fields().Touches = splitList(value)
 		case ok && key == "verify":
-			t.Verify = strings.Trim(strings.TrimSpace(value), "`")
+			t.fields().Verify = strings.Trim(strings.TrimSpace(value), "`")
 		case ok && key == "manual":
 			t.Manual = strings.HasPrefix(strings.ToLower(strings.TrimSpace(value)), "y")
 		case ok && (key == "acceptance" || key == "acceptance criteria"):
-			t.Acceptance = append(t.Acceptance, strings.TrimSpace(value))
+			t.fields().Acceptance = append(t.Acceptance, strings.TrimSpace(value))
 		case cites && strings.HasPrefix(text, "_"):
 		default:
 			kept = append(kept, text)
 		}
 	}
 	t.Details = kept
+}
+
+// cite adds what a line cites, and tells whether the line is a citation.
+func (t *Task) cite(text string, dialect Dialect) bool {
+	refs, cites := taskRefs(text, dialect)
+	t.Requirements = appendNew(t.Requirements, refs)
+	if properties := propertyRefs(text); len(properties) > 0 {
+		t.fields().Properties = appendNew(t.Properties, properties)
+	}
+	return cites
 }
 
 func appendNew(list, more []string) []string {
@@ -508,45 +590,84 @@ func splitList(s string) []string {
 
 // inlineDepends reads "(depends on T013, T020)" on the task's own line.
 func (t *Task) inlineDepends(text string) {
-	i := strings.Index(strings.ToLower(text), "(depends on ")
-	if i < 0 {
-		return
-	}
-	value, _, ok := strings.Cut(text[i+len("(depends on "):], ")")
-	if ok {
-		t.depends(value, t.Line)
+	const words = "(depends on "
+	for i := 0; ; {
+		j := strings.IndexByte(text[i:], '(')
+		if j < 0 {
+			return
+		}
+		i += j
+		if n, ok := foldPrefix(text[i:], words); ok {
+			if value, _, closed := strings.Cut(text[i+n:], ")"); closed {
+				t.depends(value, t.Line)
+			}
+			return
+		}
+		i++
 	}
 }
 
 // depends reads the value of a dependency line: ids, `Task N`, ranges; brackets hold reasons.
 func (t *Task) depends(value string, line int) {
 	t.DependsLine = line
-	value = dropBrackets(value)
-	lower := strings.ToLower(strings.TrimSpace(value))
+	value = strings.TrimSpace(dropBrackets(value))
 	for _, none := range []string{"none", "n/a", "nothing", "-", "–", "—", "无", "無", "なし", "없음"} {
-		if strings.HasPrefix(lower, none) {
+		if _, ok := foldPrefix(value, none); ok {
 			t.DependsNone = true
 			return
 		}
 	}
-	value = strings.NewReplacer(" and ", ",", "、", ",", "，", ",", "+", ",", "&", ",", ";", ",").Replace(value)
-	for part := range strings.SplitSeq(value, ",") {
+	if t.Depends == nil {
+		t.Depends = make([]string, 0, 1+strings.Count(value, ","))
+	}
+	for value != "" {
+		part := value
+		if i, n := separator(value); i >= 0 {
+			part, value = value[:i], value[i+n:]
+		} else {
+			value = ""
+		}
 		part = strings.TrimSpace(strings.Trim(strings.TrimSpace(part), "`._*"))
 		if n, ok := tasksSet.prefix(part); ok && n < len(part) && (part[n] == ' ' || part[n] == '\t') {
 			part = strings.TrimSpace(part[n:])
 		}
-		if part == "" {
-			continue
+		switch {
+		case part == "":
+		case strings.Contains(part, "/") && !strings.ContainsAny(part, " \t"):
+			t.fields().DependsOut = append(t.DependsOut, part)
+		case number(part) == len(part):
+			t.Depends = append(t.Depends, part)
+		default:
+			t.Depends = append(t.Depends, expandRange(part)...)
 		}
-		if strings.Contains(part, "/") && !strings.ContainsAny(part, " \t") {
-			t.DependsOut = append(t.DependsOut, part)
-			continue
-		}
-		t.Depends = append(t.Depends, expandRange(part)...)
 	}
 }
 
+// separator finds the first comma, "and" or other mark between dependencies, and its length.
+func separator(s string) (at, n int) {
+	for i := 0; i < len(s); i++ {
+		switch s[i] {
+		case ',', '+', '&', ';':
+			return i, 1
+		case ' ':
+			if strings.HasPrefix(s[i:], " and ") {
+				return i, len(" and ")
+			}
+		case "、"[0], "，"[0]:
+			for _, wide := range []string{"、", "，"} {
+				if strings.HasPrefix(s[i:], wide) {
+					return i, len(wide)
+				}
+			}
+		}
+	}
+	return -1, 0
+}
+
 func dropBrackets(s string) string {
+	if strings.IndexByte(s, '(') < 0 && strings.IndexByte(s, ')') < 0 && !strings.Contains(s, "（") && !strings.Contains(s, "）") {
+		return s
+	}
 	var b strings.Builder
 	depth := 0
 	for _, r := range s {

@@ -72,7 +72,7 @@ func kind(name string) string {
 func (r *run) takeUp(ctx context.Context, h *head, a approved, kind string) error {
 	t := h.plan.Task(a.task)
 	switch {
-	case t == nil || t.Inputs != a.inputs:
+	case t == nil || t.Inputs() != a.inputs:
 		r.event("result.dropped", a.task, "its task or what it cites has changed since", nil)
 		return r.o.Repo.DeleteRef(ctx, a.ref)
 	case t.Action == plan.Done:

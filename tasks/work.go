@@ -42,7 +42,7 @@ func (r *run) work(ctx context.Context, s *slot, id string) outcome {
 	if t == nil {
 		return outcome{task: id, status: failed, reason: "the task is no longer in the plan"}
 	}
-	e := &effort{task: id, attempt: r.attempts(id, t.Inputs)}
+	e := &effort{task: id, attempt: r.attempts(id, t.Inputs())}
 	if a, ok := r.take(r.kept, id); ok {
 		if out, done := r.landKept(ctx, s, e, a); done {
 			return out
@@ -112,9 +112,9 @@ func (r *run) try(ctx context.Context, s *slot, e *effort) (out outcome, done bo
 		}
 	}
 	if failure != "" {
-		return r.count(e, t, failure)
+		return r.count(e, t.Inputs(), failure)
 	}
-	a := approved{task: e.task, base: h.commit, tree: result.tree, patch: result.patch, inputs: t.Inputs, attempt: e.attempt + 1, policy: r.o.Policy, by: r.by(t), unchanged: unchanged}
+	a := approved{task: e.task, base: h.commit, tree: result.tree, patch: result.patch, inputs: t.Inputs(), attempt: e.attempt + 1, policy: r.o.Policy, by: r.by(t), unchanged: unchanged}
 	return r.gate(ctx, s, h, t, e, a, result, v)
 }
 
@@ -127,9 +127,9 @@ func (r *run) by(t *plan.Task) string {
 }
 
 // count notes a failed attempt. The same failure twice in a row is no progress, and ends the task.
-func (r *run) count(e *effort, t *plan.Task, failure string) (outcome, bool) {
+func (r *run) count(e *effort, inputs, failure string) (outcome, bool) {
 	e.attempt++
-	r.event("task.attempt", e.task, firstLine(failure), map[string]any{"inputs": t.Inputs, "attempt": e.attempt, "failure": failure})
+	r.event("task.attempt", e.task, firstLine(failure), map[string]any{"inputs": inputs, "attempt": e.attempt, "failure": failure})
 	same := e.failure == failure
 	e.failure = failure
 	if same {
@@ -432,7 +432,7 @@ func (r *run) landNow(ctx context.Context, s *slot, e *effort, a approved) (outc
 		}
 		e.conflict = string(back.patch)
 		s.task = "" // the next attempt starts from the new head
-		return r.count(e, &plan.Task{ID: a.task, Inputs: a.inputs}, back.why)
+		return r.count(e, a.inputs, back.why)
 	case errors.As(err, &stop):
 		return outcome{task: a.task, status: parked, reason: stop.why, wait: &Wait{Task: a.task, Reason: stop.why + "; " + stop.hint}}, true
 	}
@@ -452,7 +452,7 @@ func (r *run) gateKept(ctx context.Context, s *slot, e *effort, a approved) (out
 		return outcome{task: a.task, err: err}, true
 	}
 	t := h.plan.Task(a.task)
-	if t == nil || t.Inputs != a.inputs {
+	if t == nil || t.Inputs() != a.inputs {
 		return outcome{}, false
 	}
 	r.event("task.resumed", a.task, "verified in an earlier run, waits at its gate", nil)
@@ -465,7 +465,7 @@ func (r *run) gateKept(ctx context.Context, s *slot, e *effort, a approved) (out
 		return outcome{task: a.task, err: err}, true
 	}
 	if !v.OK && !r.onlyRed(v) {
-		return r.count(e, t, v.Failure)
+		return r.count(e, t.Inputs(), v.Failure)
 	}
 	old := a.ref
 	out, done := r.gate(ctx, s, h, t, e, approved{task: a.task, base: a.base, tree: a.tree, patch: a.patch, inputs: a.inputs, attempt: a.attempt, policy: r.o.Policy, by: a.by}, result, v)
@@ -509,14 +509,14 @@ func (r *run) withoutRejected(ctx context.Context, s *slot, e *effort, a approve
 		return outcome{task: e.task, err: err}, true
 	}
 	if len(result.changes) == 0 {
-		return r.count(e, t, "every file was rejected")
+		return r.count(e, t.Inputs(), "every file was rejected")
 	}
 	v, err := r.verify(ctx, s, tree, e.task)
 	if err != nil {
 		return outcome{task: e.task, err: err}, true
 	}
 	if !v.OK && !r.onlyRed(v) {
-		return r.count(e, t, "without the rejected files: "+v.Failure)
+		return r.count(e, t.Inputs(), "without the rejected files: "+v.Failure)
 	}
 	a.tree, a.patch = tree, result.patch
 	return r.gate(ctx, s, h, t, e, a, result, v)
