@@ -29,7 +29,7 @@ func (a *app) planVerb() *cobra.Command {
 	}
 	c.Flags().BoolVar(&o.optional, "optional", false, "plan optional tasks too")
 	c.Flags().StringVar(&o.why, "why", "", "say why `TASK` stands where it does")
-	c.Flags().StringVar(&o.format, "format", "text", "`FORM` of the answer: text, json, mermaid or dot")
+	c.Flags().StringVar(&o.format, "format", "text", "`FORM` of the answer: text, json, mermaid, dot or svg")
 	c.Flags().StringVar(&o.out, "out", "", "save the plan in `FILE`, for apply --plan")
 	return c
 }
@@ -68,8 +68,10 @@ func (a *app) plan(name string, o planOptions) error {
 		a.w.Stdout.Write(plan.Mermaid(p))
 	case o.format == "dot":
 		a.w.Stdout.Write(plan.DOT(p))
+	case o.format == "svg":
+		a.w.Stdout.Write(plan.SVG(p))
 	default:
-		return undecided("spec plan --help", "--format is text, json, mermaid or dot, not %q", o.format)
+		return undecided("spec plan --help", "--format is text, json, mermaid, dot or svg, not %q", o.format)
 	}
 	if diags.HasErrors() {
 		return errSaid

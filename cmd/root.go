@@ -36,7 +36,7 @@ func Main(w World) int {
 	// A command ends in a moment: collecting garbage less often halves the time of reading many files. The limit keeps a
 	// large one small. GOGC says otherwise where it is set.
 	if w.env("GOGC") == "" {
-		debug.SetGCPercent(400)
+		debug.SetGCPercent(300)
 		debug.SetMemoryLimit(512 << 20)
 	}
 	a := &app{w: w, drain: make(chan struct{})}
