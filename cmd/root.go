@@ -143,7 +143,7 @@ func (a *app) root() *cobra.Command {
 		id, title string
 		verbs     []*cobra.Command
 	}{
-		{"start", "Start:", []*cobra.Command{a.initVerb(), a.demoVerb(), a.newVerb(), a.adoptVerb(), a.doctorVerb()}},
+		{"start", "Start:", []*cobra.Command{a.initVerb(), a.demoVerb(), a.newVerb(), a.adoptVerb(), a.importVerb(), a.doctorVerb()}},
 		{"spec", "Spec:", []*cobra.Command{a.approveVerb(), a.checkVerb(), a.fixVerb(), a.explainVerb()}},
 		{"plan", "Plan:", []*cobra.Command{a.planVerb(), a.statusVerb(), a.listVerb(), a.showVerb()}},
 		{"apply", "Apply:", []*cobra.Command{a.applyVerb(), a.answerVerb(), a.tickVerb(), a.runsVerb()}},

@@ -14,7 +14,10 @@ import (
 
 // Parse reads the feature in dir, which is a directory, or a file that holds an outline. It always gives a Feature;
 // what is wrong with it stands in the Diagnostics. A feature without any document that could be read has no Documents.
-func Parse(fsys fs.FS, dir string) (*Feature, Diagnostics) {
+func Parse(fsys fs.FS, dir string) (*Feature, Diagnostics) { return ParseAs(fsys, dir, "") }
+
+// ParseAs reads a feature in a dialect that is known; "" finds out.
+func ParseAs(fsys fs.FS, dir string, dialect Dialect) (*Feature, Diagnostics) {
 	dir = path.Clean(dir)
 	f := &Feature{Dir: dir, Name: path.Base(dir)}
 	defer f.index()
@@ -23,12 +26,15 @@ func Parse(fsys fs.FS, dir string) (*Feature, Diagnostics) {
 		return f, f.parseOutline(fsys, dir)
 	}
 	r := &reader{fsys: fsys, f: f}
-	f.Dialect = r.dialect()
+	if f.Dialect = dialect; dialect == "" {
+		f.Dialect = r.dialect()
+	}
 	switch f.Dialect {
 	case SpecKit:
 		r.speckit()
 	case OpenSpec, OpenSpecChange:
 		r.openspec()
+	case Outline:
 	default:
 		r.kiro()
 	}

@@ -76,6 +76,10 @@ func (r *reader) speckitSpec(p *page) {
 			r.f.Requirements = append(r.f.Requirements, Requirement{ID: refs[0], Kind: KindRequirement, Text: body, File: p.path, Line: i + 1, EndLine: i + 2})
 			r.f.Counts.Requirements++
 		}
+		if n := successID(plain); n > 0 && !seen[plain[:n]] {
+			seen[plain[:n]] = true
+			r.f.Requirements = append(r.f.Requirements, Requirement{ID: plain[:n], Kind: KindNonFunctional, Text: strings.TrimLeft(plain[n:], "*: "), File: p.path, Line: i + 1, EndLine: i + 2})
+		}
 		if n, ok := foldPrefix(plain, "given"); ok && (n == len(plain) || !latin(plain[n])) {
 			scenario++
 			id := "AS" + strconv.Itoa(scenario)
@@ -93,4 +97,15 @@ func (r *reader) speckitSpec(p *page) {
 // listItem is the text of a bulleted or numbered item at any indentation.
 func listItem(l *line) (string, bool) {
 	return afterMark(l.text[l.start:])
+}
+
+// successID reads the id of a success criterion, `SC-001`, and returns its length; 0 for none.
+func successID(s string) int {
+	if !strings.HasPrefix(s, "SC-") {
+		return 0
+	}
+	if k := digits(s[3:]); k >= 3 {
+		return 3 + k
+	}
+	return 0
 }
