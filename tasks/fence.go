@@ -21,10 +21,10 @@ type frozen struct {
 	ignored []string
 }
 
-// fence freezes the slot. By now every process of the agent has ended. Changes to specifications, lock, configuration
+// fence freezes the slot, or under Hand the user's checkout. By now every process of the agent has ended. Changes to specifications, lock, configuration
 // and git's own files are left out; repositories made inside the slot too.
-func (r *run) fence(ctx context.Context, s *slot, base string) (frozen, error) {
-	tree, nested, err := s.work.Freeze(ctx, base)
+func (r *run) fence(ctx context.Context, from *git.Tree, base string) (frozen, error) {
+	tree, nested, err := from.Freeze(ctx, base)
 	if err != nil {
 		return frozen{}, fmt.Errorf("freezing the result: %v", err)
 	}
@@ -45,7 +45,7 @@ func (r *run) fence(ctx context.Context, s *slot, base string) (frozen, error) {
 		}
 	}
 	if len(put) > 0 {
-		if tree, err = s.work.Restore(ctx, base, put...); err != nil {
+		if tree, err = from.Restore(ctx, base, put...); err != nil {
 			return frozen{}, fmt.Errorf("leaving out changes to specifications: %v", err)
 		}
 	}
@@ -53,7 +53,9 @@ func (r *run) fence(ctx context.Context, s *slot, base string) (frozen, error) {
 	if err := r.describe(ctx, &out, base); err != nil {
 		return frozen{}, err
 	}
-	out.ignored, err = s.work.Ignored(ctx, 20)
+	if !r.o.Hand {
+		out.ignored, err = from.Ignored(ctx, 20)
+	}
 	return out, err
 }
 

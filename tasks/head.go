@@ -49,6 +49,13 @@ func (r *run) readHead(ctx context.Context, commit string) (*head, error) {
 	var diags spec.Diagnostics
 	h.plan, diags = plan.New(h.feature, plan.State{Outcomes: lock.Outcomes(), Optional: r.o.Optional})
 	h.diags = append(h.diags, diags...)
+	if r.o.Hand { // a task that was ticked without evidence can still land
+		for _, id := range r.o.Only {
+			if t := h.plan.Task(id); t != nil && t.Action == plan.Done && lock.Outcomes()[id].Kind != spec.Landed {
+				t.Action = plan.Rerun
+			}
+		}
+	}
 	return h, nil
 }
 

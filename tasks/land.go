@@ -319,6 +319,11 @@ func (r *run) advance(ctx context.Context, from, to string, files map[string][]b
 		return err
 	}
 	fault("ff")
+	if r.o.Hand {
+		if err := r.align(ctx, from, to); err != nil {
+			return err
+		}
+	}
 	err = r.o.Repo.FastForward(ctx, to)
 	var refused *git.Error
 	if errors.As(err, &refused) {

@@ -212,11 +212,18 @@ func (r *run) start(ctx context.Context) (*head, error) {
 			}
 		}
 	}
-	r.event("run.started", "", r.branch, map[string]any{"agent": r.o.Agent.Name(), "policy": string(r.o.Policy), "jobs": r.o.Jobs})
+	r.event("run.started", "", r.branch, map[string]any{"agent": r.agentName(), "policy": string(r.o.Policy), "jobs": r.o.Jobs})
 	if err := r.resume(ctx); err != nil {
 		return nil, err
 	}
 	return r.head(ctx)
+}
+
+func (r *run) agentName() string {
+	if r.o.Agent == nil {
+		return "hand"
+	}
+	return r.o.Agent.Name()
 }
 
 // head reads the branch as it is now.

@@ -43,6 +43,9 @@ func (r *run) work(ctx context.Context, s *slot, id string) outcome {
 		return outcome{task: id, status: failed, reason: "the task is no longer in the plan"}
 	}
 	e := &effort{task: id, attempt: r.attempts(id, t.Inputs())}
+	if r.o.Hand {
+		e.attempt = 0
+	}
 	if a, ok := r.take(r.kept, id); ok {
 		if out, done := r.landKept(ctx, s, e, a); done {
 			return out
@@ -120,7 +123,7 @@ func (r *run) try(ctx context.Context, s *slot, e *effort) (out outcome, done bo
 
 // by names who did the work, as the lock says it.
 func (r *run) by(t *plan.Task) string {
-	if t.Checkpoint || t.Manual {
+	if t.Checkpoint || t.Manual || r.o.Hand {
 		return "hand"
 	}
 	return "agent:" + r.o.Agent.Name()
@@ -132,6 +135,9 @@ func (r *run) count(e *effort, inputs, failure string) (outcome, bool) {
 	r.event("task.attempt", e.task, firstLine(failure), map[string]any{"inputs": inputs, "attempt": e.attempt, "failure": failure})
 	same := e.failure == failure
 	e.failure = failure
+	if r.o.Hand {
+		return outcome{task: e.task, status: failed, reason: failure}, true
+	}
 	if same {
 		return outcome{task: e.task, status: failed, reason: "no progress: the same failure twice\n" + failure}, true
 	}
@@ -155,7 +161,15 @@ func (r *run) attempt(ctx context.Context, s *slot, h *head, t *plan.Task, e *ef
 		return frozen{}, "", "", err
 	}
 	fault("prepare")
-	if !t.Checkpoint && !t.Manual && !e.again {
+	from := s.work
+	if r.o.Hand {
+		if from, err = r.o.Repo.At(r.o.Repo.Dir, filepath.Join(r.place, "index", "checkout")); err != nil {
+			return frozen{}, "", "", err
+		}
+		if err := from.Stage(ctx, h.commit); err != nil {
+			return frozen{}, "", "", err
+		}
+	} else if !t.Checkpoint && !t.Manual && !e.again {
 		said, workErr := r.agentWork(ctx, s, h, t, e)
 		switch {
 		case ctx.Err() != nil:
@@ -171,7 +185,7 @@ func (r *run) attempt(ctx context.Context, s *slot, h *head, t *plan.Task, e *ef
 	}
 	fault("agent.end")
 	e.again = false
-	result, err = r.fence(ctx, s, h.commit)
+	result, err = r.fence(ctx, from, h.commit)
 	if err == nil && len(result.dropped) > 0 {
 		r.event("task.dropped", t.ID, strings.Join(result.dropped, "; "), nil)
 	}
@@ -302,7 +316,10 @@ func (r *run) gate(ctx context.Context, s *slot, h *head, t *plan.Task, e *effor
 	}
 	fault("gate")
 	g := Gate{Task: t.ID, Title: t.Title, Policy: r.o.Policy, Files: result.changes, Diff: result.diff, Risks: found, Verified: r.honest(v, result, task), Said: r.lastWords(t.ID),
-		Agent: r.o.Agent.Name(), Adjusts: r.o.Agent.Adjusts(), Dropped: result.dropped, Ignored: result.ignored, SlotDir: s.work.Dir, Before: e.accepted}
+		Agent: r.agentName(), Adjusts: r.o.Agent != nil && r.o.Agent.Adjusts(), Dropped: result.dropped, Ignored: result.ignored, SlotDir: s.work.Dir, Before: e.accepted}
+	if r.o.Hand {
+		g.Agent, g.Adjusts, g.SlotDir = "hand", false, r.o.Repo.Dir
+	}
 	for _, id := range h.feature.Covers(task) {
 		if c := h.feature.Requirement(id); c != nil {
 			g.Criteria = append(g.Criteria, *c)

@@ -95,6 +95,15 @@ func (l *Lock) Clear(ids ...string) {
 	}
 }
 
+// Unprove takes the proofs of criteria back.
+func (l *Lock) Unprove(ids ...string) {
+	for _, id := range ids {
+		if c := l.Criterion(id); c != nil {
+			*c = CriterionFacts{ID: c.ID, Approved: c.Approved}
+		}
+	}
+}
+
 // SetRan records tests that were seen to pass. Criteria that are not among seen keep their facts.
 func (l *Lock) SetRan(f *spec.Feature, seen map[string][]Ran) {
 	for _, r := range f.Criteria() {
