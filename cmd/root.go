@@ -147,7 +147,7 @@ func (a *app) root() *cobra.Command {
 		{"spec", "Spec:", []*cobra.Command{a.approveVerb(), a.checkVerb(), a.fixVerb(), a.explainVerb()}},
 		{"plan", "Plan:", []*cobra.Command{a.planVerb(), a.statusVerb(), a.listVerb(), a.showVerb()}},
 		{"apply", "Apply:", []*cobra.Command{a.applyVerb(), a.landVerb(), a.undoVerb(), a.answerVerb(), a.tickVerb(), a.runsVerb()}},
-		{"prove", "Prove:", []*cobra.Command{a.verifyVerb(), a.summaryVerb()}},
+		{"prove", "Prove:", []*cobra.Command{a.verifyVerb(), a.proveVerb(), a.summaryVerb()}},
 		{"agents", "Agents:", []*cobra.Command{a.trustVerb(), a.askVerb(), a.reportVerb()}},
 	} {
 		root.AddGroup(&cobra.Group{ID: g.id, Title: g.title})

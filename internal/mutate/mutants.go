@@ -1,0 +1,472 @@
+package mutate
+
+import (
+	"fmt"
+	"go/ast"
+	"go/token"
+	"go/types"
+	"path/filepath"
+	"slices"
+	"sort"
+	"strconv"
+	"strings"
+
+	"golang.org/x/tools/go/packages"
+)
+
+// A Mutant is one break of the code.
+type Mutant struct {
+	ID       int    `json:"id"`
+	File     string `json:"file"` // absolute
+	Line     int    `json:"line"`
+	Column   int    `json:"column"`
+	EndLine  int    `json:"-"`
+	Func     string `json:"func"` // the function that it lies in
+	Kind     string `json:"kind"`
+	From     string `json:"from"`
+	To       string `json:"to"`
+	Number   string `json:"number,omitempty"` // of a changed number: as it is written
+	edits    []edit
+	overlay  bool // has to be compiled alone: its place takes constants only
+	compiles bool
+}
+
+// An edit replaces bytes of a file; one with from == to inserts. Edits of different mutants never overlap in part: they
+// nest or stand apart.
+type edit struct {
+	from, to int
+	text     string
+	opens    bool // an insertion before what it encloses
+	depth    int
+}
+
+// A maker collects the mutants of one file.
+type maker struct {
+	fset    *token.FileSet
+	pkg     *packages.Package
+	file    *ast.File
+	src     []byte
+	name    string
+	base    int
+	fn      string
+	results []string // types of the function's results, as written
+	next    *int
+	out     []*Mutant
+	depth   int
+}
+
+func (m *maker) off(p token.Pos) int    { return m.fset.Position(p).Offset }
+func (m *maker) text(n ast.Node) string { return string(m.src[m.off(n.Pos()):m.off(n.End())]) }
+func (m *maker) line(p token.Pos) int   { return m.fset.Position(p).Line }
+func (m *maker) typeOf(e ast.Expr) types.Type {
+	if tv, ok := m.pkg.TypesInfo.Types[e]; ok {
+		return tv.Type
+	}
+	return nil
+}
+
+// add makes a mutant; its edits are made of its number.
+func (m *maker) add(n ast.Node, kind, from, to string, edits func(id int) []edit) *Mutant {
+	*m.next++
+	p := m.fset.Position(n.Pos())
+	mu := &Mutant{ID: *m.next, File: m.name, Line: p.Line, Column: p.Column, EndLine: m.line(n.End()), Func: m.fn, Kind: kind, From: short(from), To: short(to), compiles: true}
+	mu.edits = edits(mu.ID)
+	m.out = append(m.out, mu)
+	return mu
+}
+
+func short(s string) string {
+	s = strings.Join(strings.Fields(s), " ")
+	if r := []rune(s); len(r) > 80 {
+		return string(r[:79]) + "…"
+	}
+	return s
+}
+
+// around encloses a node.
+func (m *maker) around(n ast.Node, before, after string) []edit {
+	return []edit{{from: m.off(n.Pos()), to: m.off(n.Pos()), text: before, opens: true, depth: m.depth}, {from: m.off(n.End()), to: m.off(n.End()), text: after, depth: m.depth}}
+}
+
+// decls makes the mutants of a file.
+func (m *maker) decls() {
+	for _, d := range m.file.Decls {
+		switch d := d.(type) {
+		case *ast.FuncDecl:
+			if d.Body == nil {
+				continue
+			}
+			m.fn = d.Name.Name
+			if d.Recv != nil && len(d.Recv.List) > 0 {
+				m.fn = m.text(d.Recv.List[0].Type) + "." + m.fn
+			}
+			m.function(d.Type, d.Body)
+		case *ast.GenDecl:
+			if d.Tok == token.CONST || d.Tok == token.VAR {
+				m.fn = ""
+				m.constants(d)
+			}
+		}
+	}
+}
+
+// constants are the numbers of package-level declarations: each takes a build of its own.
+func (m *maker) constants(d *ast.GenDecl) {
+	ast.Inspect(d, func(n ast.Node) bool {
+		if _, ok := n.(*ast.FuncLit); ok {
+			return false
+		}
+		lit, ok := n.(*ast.BasicLit)
+		if !ok || lit.Kind != token.INT {
+			return true
+		}
+		to, ok := plusOne(lit.Value)
+		if !ok {
+			return true
+		}
+		mu := m.add(lit, "change a number", lit.Value, to, func(int) []edit {
+			return []edit{{from: m.off(lit.Pos()), to: m.off(lit.End()), text: to}}
+		})
+		mu.Number, mu.overlay = lit.Value, true
+		return true
+	})
+}
+
+func plusOne(lit string) (string, bool) {
+	n, err := strconv.ParseInt(strings.ReplaceAll(lit, "_", ""), 0, 62)
+	if err != nil {
+		return "", false
+	}
+	return strconv.FormatInt(n+1, 10), true
+}
+
+func (m *maker) function(t *ast.FuncType, body *ast.BlockStmt) {
+	outer := m.results
+	m.results = nil
+	if t.Results != nil {
+		for _, f := range t.Results.List {
+			for range max(1, len(f.Names)) {
+				m.results = append(m.results, m.text(f.Type))
+			}
+		}
+	}
+	m.block(body.List)
+	m.results = outer
+}
+
+// block makes the mutants of statements that stand in a block, where one can be put before another.
+func (m *maker) block(list []ast.Stmt) {
+	m.depth++
+	for i, s := range list {
+		m.stmt(s, i == len(list)-1)
+	}
+	m.depth--
+}
+
+func (m *maker) stmt(s ast.Stmt, last bool) {
+	switch s := s.(type) {
+	case *ast.ExprStmt:
+		if call, ok := s.X.(*ast.CallExpr); ok && !m.ends(call) {
+			m.add(s, "drop a statement", m.text(s), "", func(id int) []edit { return m.around(s, fmt.Sprintf("if !specMutantIs(%d) { ", id), " }") })
+		}
+	case *ast.IncDecStmt, *ast.SendStmt:
+		m.add(s, "drop a statement", m.text(s), "", func(id int) []edit { return m.around(s, fmt.Sprintf("if !specMutantIs(%d) { ", id), " }") })
+	case *ast.AssignStmt:
+		if s.Tok != token.DEFINE && !blank(s) {
+			m.add(s, "drop a statement", m.text(s), "", func(id int) []edit { return m.around(s, fmt.Sprintf("if !specMutantIs(%d) { ", id), " }") })
+		}
+	case *ast.ReturnStmt:
+		m.returns(s)
+	case *ast.BlockStmt:
+		m.block(s.List)
+		return
+	}
+	m.depth++
+	m.inside(s)
+	m.depth--
+}
+
+func blank(s *ast.AssignStmt) bool {
+	return !slices.ContainsFunc(s.Lhs, func(e ast.Expr) bool { id, ok := e.(*ast.Ident); return !ok || id.Name != "_" })
+}
+
+// ends tells whether a call does not come back: dropping it may leave a function without a return.
+func (m *maker) ends(call *ast.CallExpr) bool {
+	text := m.text(call.Fun)
+	return text == "panic" || text == "os.Exit" || strings.HasPrefix(text, "log.Fatal")
+}
+
+// returns makes a return of zero values, and one that forgets the error.
+func (m *maker) returns(s *ast.ReturnStmt) {
+	if len(m.results) == 0 || len(s.Results) != len(m.results) {
+		return
+	}
+	zero := make([]string, len(m.results))
+	plain := true
+	for i, t := range m.results {
+		zero[i] = "*new(" + t + ")"
+		tv := m.pkg.TypesInfo.Types[s.Results[i]]
+		plain = plain && (tv.IsNil() || tv.Value != nil && (tv.Value.ExactString() == "0" || tv.Value.ExactString() == `""` || tv.Value.ExactString() == "false"))
+	}
+	if plain {
+		return // it returns zero values already
+	}
+	before := func(text string) func(int) []edit {
+		return func(id int) []edit {
+			at := m.off(s.Pos())
+			return []edit{{from: at, to: at, text: fmt.Sprintf("if specMutantIs(%d) { return %s }; ", id, text), opens: true, depth: m.depth}}
+		}
+	}
+	last := len(s.Results) - 1
+	if tv := m.pkg.TypesInfo.Types[s.Results[last]]; m.results[last] == "error" && !tv.IsNil() && !hasFunc(s) {
+		var parts []string
+		for _, r := range s.Results[:last] {
+			parts = append(parts, m.text(r))
+		}
+		to := strings.Join(append(parts, "nil"), ", ")
+		m.add(s, "drop an error", m.text(s), "return "+to, before(to))
+		return
+	}
+	to := strings.Join(zero, ", ")
+	m.add(s, "return zero values", m.text(s), "return "+to, before(to))
+}
+
+func hasFunc(n ast.Node) bool {
+	found := false
+	ast.Inspect(n, func(n ast.Node) bool {
+		_, f := n.(*ast.FuncLit)
+		found = found || f
+		return !found
+	})
+	return found
+}
+
+// inside makes the mutants of what a statement holds: conditions, numbers, nested blocks.
+func (m *maker) inside(s ast.Node) {
+	ast.Inspect(s, func(n ast.Node) bool {
+		if n == nil {
+			m.depth--
+			return true
+		}
+		switch n := n.(type) {
+		case *ast.FuncLit:
+			m.function(n.Type, n.Body)
+			return false
+		case *ast.BlockStmt:
+			m.block(n.List)
+			return false
+		case *ast.CaseClause:
+			for _, e := range n.List {
+				m.inside(e)
+			}
+			m.block(n.Body)
+			return false
+		case *ast.CommClause:
+			if n.Comm != nil {
+				m.inside(n.Comm)
+			}
+			m.block(n.Body)
+			return false
+		case *ast.DeclStmt:
+			if d, ok := n.Decl.(*ast.GenDecl); ok && d.Tok == token.CONST {
+				return false
+			}
+		case *ast.ArrayType:
+			return false
+		case *ast.IfStmt:
+			m.condition(n.Cond)
+		case *ast.ForStmt:
+			if n.Cond != nil {
+				m.condition(n.Cond)
+			}
+		case *ast.BinaryExpr:
+			m.binary(n)
+		case *ast.BasicLit:
+			m.literal(n)
+		}
+		m.depth++
+		return true
+	})
+}
+
+func (m *maker) condition(e ast.Expr) {
+	if b, ok := e.(*ast.BinaryExpr); ok && (b.Op == token.EQL || b.Op == token.NEQ) {
+		return // binary negates it
+	}
+	if t := m.typeOf(e); t == nil || t.String() != "bool" && t.String() != "untyped bool" {
+		return
+	}
+	m.add(e, "negate a condition", m.text(e), "!("+m.text(e)+")", func(id int) []edit { return m.around(e, fmt.Sprintf("(specMutantIs(%d) != (", id), "))") })
+}
+
+var shifted = map[token.Token]token.Token{token.LSS: token.LEQ, token.LEQ: token.LSS, token.GTR: token.GEQ, token.GEQ: token.GTR}
+
+func (m *maker) binary(b *ast.BinaryExpr) {
+	if tv := m.pkg.TypesInfo.Types[b]; tv.Value != nil {
+		return // a constant
+	}
+	switch b.Op {
+	case token.EQL, token.NEQ:
+		if t := m.typeOf(b); t == nil || t.String() != "bool" && t.String() != "untyped bool" {
+			return
+		}
+		other := map[token.Token]string{token.EQL: "!=", token.NEQ: "=="}[b.Op]
+		m.add(b, "negate a comparison", m.text(b), m.text(b.X)+" "+other+" "+m.text(b.Y), func(id int) []edit {
+			return m.around(b, fmt.Sprintf("(specMutantIs(%d) != (", id), "))")
+		})
+	case token.LSS, token.LEQ, token.GTR, token.GEQ:
+		x, y := m.typeOf(b.X), m.typeOf(b.Y)
+		if x == nil || y == nil || !types.Identical(x, y) {
+			return
+		}
+		to := shifted[b.Op]
+		m.add(b, "shift a boundary", m.text(b), m.text(b.X)+" "+to.String()+" "+m.text(b.Y), func(id int) []edit {
+			at := m.off(b.OpPos)
+			edits := m.around(b, fmt.Sprintf("specMutantCompare(%d, %q, %q, ", id, b.Op.String(), to.String()), ")")
+			return append(edits, edit{from: at, to: at + len(b.Op.String()), text: ","})
+		})
+	}
+}
+
+func (m *maker) literal(lit *ast.BasicLit) {
+	t := m.typeOf(lit)
+	if t == nil {
+		return
+	}
+	name, ok := m.typeName(t)
+	if !ok {
+		return
+	}
+	to := ""
+	switch lit.Kind {
+	case token.INT:
+		if to, ok = plusOne(lit.Value); !ok {
+			return
+		}
+	case token.STRING:
+		if len(lit.Value) <= 2 || strings.ContainsAny(lit.Value, " \n%") || !strings.Contains(name, "string") {
+			return // a message for people, or nothing
+		}
+		to = `""`
+	default:
+		return
+	}
+	kind := "change a number"
+	if lit.Kind == token.STRING {
+		kind = "empty a string"
+	}
+	mu := m.add(lit, kind, lit.Value, to, func(id int) []edit {
+		return m.around(lit, fmt.Sprintf("specMutantPick[%s](%d, ", name, id), ", "+to+")")
+	})
+	mu.Number = lit.Value
+}
+
+// typeName writes a type as this file can name it.
+func (m *maker) typeName(t types.Type) (string, bool) {
+	ok := true
+	name := types.TypeString(t, func(p *types.Package) string {
+		if p == m.pkg.Types {
+			return ""
+		}
+		for _, imp := range m.file.Imports {
+			if path, err := strconv.Unquote(imp.Path.Value); err == nil && path == p.Path() && (imp.Name == nil || imp.Name.Name != "_" && imp.Name.Name != ".") {
+				if imp.Name != nil {
+					return imp.Name.Name
+				}
+				return p.Name()
+			}
+		}
+		ok = false
+		return p.Name()
+	})
+	return name, ok && !strings.HasPrefix(name, "untyped") && !strings.ContainsAny(name, "{ ")
+}
+
+// mutantsOf makes the mutants of a package's files, tests left out.
+func mutantsOf(p *packages.Package, read func(string) ([]byte, error), next *int) (map[string][]byte, []*Mutant, error) {
+	sources := map[string][]byte{}
+	var all []*Mutant
+	for i, f := range p.Syntax {
+		name := p.CompiledGoFiles[i]
+		if filepath.Ext(name) != ".go" || strings.HasSuffix(name, "_test.go") || ast.IsGenerated(f) {
+			continue
+		}
+		src, err := read(name)
+		if err != nil {
+			return nil, nil, err
+		}
+		sources[name] = src
+		m := &maker{fset: p.Fset, pkg: p, file: f, src: src, name: name, next: next}
+		m.decls()
+		all = append(all, m.out...)
+	}
+	return sources, all, nil
+}
+
+// rewrite makes edits in a source. At one place what closes comes before what opens, inner ends before outer ones, outer
+// beginnings before inner ones. Lines stay where they are.
+func rewrite(src []byte, edits []edit) []byte {
+	sort.SliceStable(edits, func(i, j int) bool {
+		a, b := edits[i], edits[j]
+		switch {
+		case a.from != b.from:
+			return a.from < b.from
+		case a.opens != b.opens:
+			return !a.opens
+		case a.opens:
+			return a.depth < b.depth
+		}
+		return a.depth > b.depth
+	})
+	var out []byte
+	at := 0
+	for _, e := range edits {
+		if e.from < at {
+			continue
+		}
+		out = append(out, src[at:e.from]...)
+		out = append(out, e.text...)
+		at = e.to
+	}
+	return append(out, src[at:]...)
+}
+
+// helpers is the file that every mutated package gets.
+func helpers(pkg string) []byte {
+	return []byte("package " + pkg + `
+
+import "os"
+
+var specMutant = func() int {
+	n := 0
+	for _, c := range os.Getenv("SPEC_MUTANT") {
+		n = n*10 + int(c-'0')
+	}
+	return n
+}()
+
+func specMutantIs(n int) bool { return n == specMutant }
+
+func specMutantPick[T any](n int, a, b T) T {
+	if n == specMutant {
+		return b
+	}
+	return a
+}
+
+func specMutantCompare[T ~int | ~int8 | ~int16 | ~int32 | ~int64 | ~uint | ~uint8 | ~uint16 | ~uint32 | ~uint64 | ~uintptr | ~float32 | ~float64 | ~string](n int, op, other string, x, y T) bool {
+	if n == specMutant {
+		op = other
+	}
+	switch op {
+	case "<":
+		return x < y
+	case "<=":
+		return x <= y
+	case ">":
+		return x > y
+	}
+	return x >= y
+}
+`)
+}

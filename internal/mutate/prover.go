@@ -1,0 +1,624 @@
+package mutate
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/printer"
+	"go/token"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"sort"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/tools/go/packages"
+
+	"spec.example/spec/internal/sandbox"
+)
+
+// A Prover holds a module with all its mutants, and the test binaries that were built of it. One goroutine at a time.
+type Prover struct {
+	Dir    string // of the module, absolute
+	Self   string // this program, for the sandbox
+	Env    []string
+	Policy sandbox.Policy
+	Temp   string // private directory; the caller removes it
+	Budget int    // mutants a criterion
+
+	pkgs     []*packages.Package
+	sources  map[string][]byte
+	mutants  []*Mutant
+	overlay  string
+	binaries map[string]string // built, by package directory and kind
+	Builds   int               // compilations of single mutants
+}
+
+// A Test is one test function of a package.
+type Test struct {
+	Dir  string // of the package, absolute
+	Name string
+}
+
+// Outcome says what became of a run of tests.
+type Outcome string
+
+// The outcomes. Only Killed is a failing assertion.
+const (
+	Passed   Outcome = "survived"
+	Killed   Outcome = "killed"
+	Panicked Outcome = "panicked"
+	TimedOut Outcome = "timed out"
+	Skipped  Outcome = "skipped"
+	Broken   Outcome = "does not compile"
+)
+
+// A Verdict is what became of one mutant.
+type Verdict struct {
+	*Mutant
+	Outcome Outcome `json:"outcome"`
+	Said    string  `json:"said,omitempty"` // the first line that a failing test printed
+}
+
+// A Level says how well a criterion is proven.
+type Level string
+
+// The levels, lowest first.
+const (
+	None   Level = "none"
+	Ran    Level = "ran"
+	Covers Level = "covers"
+	Bites  Level = "bites"
+)
+
+// A Result is the proof of one criterion.
+type Result struct {
+	Level    Level
+	Reason   string // why it is none
+	Verdicts []Verdict
+	Code     string // hash of the functions that its tests run
+	Took     time.Duration
+	Flaky    bool
+}
+
+// Killed counts the kills.
+func (r *Result) Killed() int {
+	n := 0
+	for _, v := range r.Verdicts {
+		if v.Outcome == Killed {
+			n++
+		}
+	}
+	return n
+}
+
+// Load reads the module and makes its mutants.
+func (p *Prover) Load(ctx context.Context) error {
+	p.binaries, p.sources = map[string]string{}, map[string][]byte{}
+	conf := &packages.Config{Context: ctx, Dir: p.Dir, Env: append(slices.Clone(p.Env), "GOTOOLCHAIN=local"),
+		Mode: packages.NeedName | packages.NeedFiles | packages.NeedCompiledGoFiles | packages.NeedSyntax | packages.NeedTypes | packages.NeedTypesInfo | packages.NeedImports | packages.NeedDeps}
+	pkgs, err := packages.Load(conf, "./...")
+	if err != nil {
+		return fmt.Errorf("reading the packages: %v", err)
+	}
+	next := 0
+	for _, pkg := range pkgs {
+		if len(pkg.Errors) > 0 {
+			return fmt.Errorf("reading %s: %v", pkg.PkgPath, pkg.Errors[0])
+		}
+		sources, mutants, err := mutantsOf(pkg, os.ReadFile, &next)
+		if err != nil {
+			return err
+		}
+		if len(mutants) == 0 {
+			continue
+		}
+		p.pkgs = append(p.pkgs, pkg)
+		for name, src := range sources {
+			p.sources[name] = src
+		}
+		p.mutants = append(p.mutants, mutants...)
+	}
+	return p.writeOverlay()
+}
+
+// writeOverlay writes the sources with every mutant in them that can be chosen at run time.
+func (p *Prover) writeOverlay() error {
+	replace := map[string]string{}
+	byFile := map[string][]edit{}
+	for _, m := range p.mutants {
+		if !m.overlay && m.compiles {
+			byFile[m.File] = append(byFile[m.File], m.edits...)
+		}
+	}
+	put := func(name string, data []byte) error {
+		file := filepath.Join(p.Temp, fmt.Sprintf("o%d.go", len(replace)))
+		replace[name] = file
+		return os.WriteFile(file, data, 0o644)
+	}
+	for _, pkg := range p.pkgs {
+		dir := ""
+		for _, name := range pkg.CompiledGoFiles {
+			if p.sources[name] == nil {
+				continue
+			}
+			dir = filepath.Dir(name)
+			if err := put(name, rewrite(p.sources[name], byFile[name])); err != nil {
+				return err
+			}
+		}
+		if dir != "" {
+			if err := put(filepath.Join(dir, "zz_spec_mutants.go"), helpers(pkg.Name)); err != nil {
+				return err
+			}
+		}
+	}
+	data, err := json.Marshal(map[string]any{"Replace": replace})
+	if err != nil {
+		return err
+	}
+	p.overlay = filepath.Join(p.Temp, "overlay.json")
+	return os.WriteFile(p.overlay, data, 0o644)
+}
+
+var compileError = regexp.MustCompile(`(?m)^(?:vet: )?(\S+\.go):(\d+):(\d+)`)
+
+// binary builds the tests of a package: plain with coverage, or with all mutants. What a mutant breaks for the compiler is
+// taken out and built again.
+func (p *Prover) binary(ctx context.Context, dir, kind string) (string, error) {
+	key := kind + " " + dir
+	if file, ok := p.binaries[key]; ok {
+		return file, nil
+	}
+	out := filepath.Join(p.Temp, fmt.Sprintf("%s%d.test", kind, len(p.binaries)))
+	for range 12 {
+		args := []string{"test", "-c", "-vet=off", "-o", out}
+		if kind == "cover" {
+			args = append(args, "-cover", "-covermode=set", "-coverpkg=./...")
+		} else {
+			args = append(args, "-overlay", p.overlay)
+		}
+		rel, err := filepath.Rel(p.Dir, dir)
+		if err != nil {
+			return "", err
+		}
+		text, err := p.goTool(ctx, append(args, "./"+filepath.ToSlash(rel))...)
+		if err == nil {
+			if _, err := os.Stat(out); err != nil {
+				out = "" // the package has no tests
+			}
+			p.binaries[key] = out
+			return out, nil
+		}
+		if kind == "cover" || !p.drop(text) {
+			return "", fmt.Errorf("building the tests of %s: %s", rel, firstLines(text, 5))
+		}
+		if err := p.writeOverlay(); err != nil {
+			return "", err
+		}
+	}
+	return "", fmt.Errorf("the tests of %s do not compile with mutants", dir)
+}
+
+// drop takes the mutants out that stand on the lines of compile errors; false where there are none.
+func (p *Prover) drop(text string) bool {
+	dropped := false
+	for _, found := range compileError.FindAllStringSubmatch(text, -1) {
+		line, _ := strconv.Atoi(found[2])
+		for _, m := range p.mutants {
+			if m.compiles && !m.overlay && m.Line <= line && line <= m.EndLine && (filepath.Base(m.File) == filepath.Base(found[1]) || p.replaced(found[1], m.File)) && m.EndLine-m.Line < 20 {
+				m.compiles, dropped = false, true
+			}
+		}
+	}
+	return dropped
+}
+
+// replaced tells whether a compile error's file is the one that replaces another.
+func (p *Prover) replaced(name, original string) bool {
+	data, err := os.ReadFile(p.overlay)
+	var o struct{ Replace map[string]string }
+	if err != nil || json.Unmarshal(data, &o) != nil {
+		return false
+	}
+	return filepath.Base(o.Replace[original]) == filepath.Base(name)
+}
+
+func firstLines(s string, n int) string {
+	lines := strings.Split(strings.TrimSpace(s), "\n")
+	return strings.Join(lines[:min(n, len(lines))], "\n")
+}
+
+func (p *Prover) goTool(ctx context.Context, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd.Dir, cmd.Env = p.Dir, append(slices.Clone(p.Env), "GOTOOLCHAIN=local")
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+// run runs tests of a binary, with one mutant or none.
+func (p *Prover) run(ctx context.Context, bin string, dir string, names []string, mutant int, limit time.Duration, profile string) (Outcome, string, time.Duration, error) {
+	temp, err := os.MkdirTemp("", "spec-")
+	if err != nil {
+		return "", "", 0, err
+	}
+	defer os.RemoveAll(temp)
+	if err := os.Chmod(temp, 0o711); err != nil { // a server that gives up root has to enter it
+		return "", "", 0, err
+	}
+	argv := []string{bin, "-test.v", "-test.count=1", "-test.run", pattern(names)}
+	if profile != "" {
+		argv = append(argv, "-test.coverprofile="+profile)
+	}
+	limited, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	var out tail
+	start := time.Now()
+	c := sandbox.Command{Self: p.Self, Argv: argv, Dir: dir, Stdout: &out, Stderr: &out, Grace: 50 * time.Millisecond,
+		Env:    sandbox.Environment(p.Env, nil, []string{"HOME=" + temp, "TMPDIR=" + temp, "CI=1", "SPEC_MUTANT=" + strconv.Itoa(mutant)}),
+		Policy: p.Policy.With([]string{p.Dir, p.Temp}, []string{temp, filepath.Dir(bin)})}
+	exit, err := c.Run(limited)
+	took := time.Since(start)
+	switch {
+	case ctx.Err() != nil:
+		return "", "", took, ctx.Err()
+	case errors.Is(err, context.DeadlineExceeded):
+		return TimedOut, "", took, nil
+	case err != nil:
+		return "", "", took, err
+	}
+	return outcomeOf(exit.Code, out.String()), saying(out.String()), took, nil
+}
+
+// pattern is the -test.run of tests, subtests by their parts.
+func pattern(names []string) string {
+	if len(names) == 1 && strings.Contains(names[0], "/") {
+		parts := strings.Split(names[0], "/")
+		for i := range parts {
+			parts[i] = "^" + regexp.QuoteMeta(parts[i]) + "$"
+		}
+		return strings.Join(parts, "/")
+	}
+	tops := make([]string, len(names))
+	for i, n := range names {
+		top, _, _ := strings.Cut(n, "/")
+		tops[i] = regexp.QuoteMeta(top)
+	}
+	return "^(" + strings.Join(tops, "|") + ")$"
+}
+
+// outcomeOf reads what a test binary printed.
+func outcomeOf(code int, out string) Outcome {
+	switch {
+	case strings.HasPrefix(out, "panic:") || strings.Contains(out, "\npanic:") || strings.Contains(out, "\nfatal error:") || strings.HasPrefix(out, "fatal error:"):
+		return Panicked
+	case strings.Contains(out, "--- FAIL") && code == 1:
+		return Killed
+	case code != 0:
+		return Panicked // it ended in another way than by an assertion
+	case strings.Contains(out, "--- SKIP") && !strings.Contains(out, "--- PASS"), strings.Contains(out, "testing: warning: no tests to run"), !strings.Contains(out, "--- PASS"):
+		return Skipped
+	}
+	return Passed
+}
+
+var said = regexp.MustCompile(`(?m)^\s+\S+\.go:\d+: .*$`)
+
+func saying(out string) string { return short(said.FindString(out)) }
+
+// A tail keeps the beginning and the end of an output.
+type tail struct {
+	mu   sync.Mutex
+	head bytes.Buffer
+	end  []byte
+}
+
+const keep = 256 << 10
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	n := len(p)
+	if room := keep - t.head.Len(); room > 0 {
+		take := min(room, len(p))
+		t.head.Write(p[:take])
+		p = p[take:]
+	}
+	if t.end = append(t.end, p...); len(t.end) > 2*keep {
+		t.end = append([]byte{}, t.end[len(t.end)-keep:]...)
+	}
+	return n, nil
+}
+
+func (t *tail) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.head.String() + string(t.end)
+}
+
+// A block is a range of lines that was executed.
+type block struct {
+	file     string // base path as the profile has it
+	from, to int
+}
+
+// Prove breaks what tests cover and sees whether they notice. wanted are the numbers that the criterion names; they are
+// tried first. seed makes the choice of the others.
+func (p *Prover) Prove(ctx context.Context, tests []Test, wanted []string, seed string) (*Result, error) {
+	start := time.Now()
+	r := &Result{Level: None}
+	defer func() { r.Took = time.Since(start) }()
+	byDir := map[string][]string{}
+	for _, t := range tests {
+		byDir[t.Dir] = append(byDir[t.Dir], t.Name)
+	}
+	dirs := make([]string, 0, len(byDir))
+	for dir := range byDir {
+		dirs = append(dirs, dir)
+	}
+	sort.Strings(dirs)
+	var blocks []block
+	own := map[string]time.Duration{}
+	for _, dir := range dirs {
+		bin, err := p.binary(ctx, dir, "cover")
+		if err != nil {
+			return nil, err
+		}
+		if bin == "" {
+			r.Reason = "its package has no test that go runs here"
+			return r, nil
+		}
+		profile := filepath.Join(p.Temp, "cover.out")
+		os.Remove(profile)
+		outcome, words, took, err := p.run(ctx, bin, dir, byDir[dir], 0, 10*time.Minute, profile)
+		if err != nil {
+			return nil, err
+		}
+		if outcome == Killed || outcome == Panicked { // once more: a test that passes now and then is no proof
+			again, _, _, err := p.run(ctx, bin, dir, byDir[dir], 0, 10*time.Minute, profile)
+			if err != nil {
+				return nil, err
+			}
+			r.Flaky = again == Passed
+		}
+		if outcome != Passed {
+			r.Reason = map[Outcome]string{Killed: "its test fails", Panicked: "its test panics", TimedOut: "its test does not end", Skipped: "its test is skipped or not run"}[outcome] + ": " + words
+			if r.Flaky {
+				r.Reason = "its test fails now and then: " + words
+			}
+			return r, nil
+		}
+		own[dir] = took
+		found, err := readProfile(profile)
+		if err != nil {
+			return nil, err
+		}
+		blocks = append(blocks, found...)
+	}
+	r.Level = Ran
+	candidates := p.covered(blocks)
+	if len(candidates) == 0 {
+		return r, nil
+	}
+	r.Level = Covers
+	r.Code = p.codeHash(candidates)
+	chosen := choose(candidates, wanted, seed, p.Budget)
+	verdicts := make([]Verdict, len(chosen))
+	for i, m := range chosen {
+		v, err := p.try(ctx, m, dirs, byDir, own)
+		if err != nil {
+			return nil, err
+		}
+		verdicts[i] = v
+	}
+	r.Verdicts = verdicts
+	if r.Killed() > 0 {
+		r.Level = Bites
+	}
+	return r, nil
+}
+
+// try runs tests with one mutant.
+func (p *Prover) try(ctx context.Context, m *Mutant, dirs []string, byDir map[string][]string, own map[string]time.Duration) (Verdict, error) {
+	v := Verdict{Mutant: m, Outcome: Passed}
+	for _, dir := range dirs {
+		bin, err := p.mutated(ctx, m, dir)
+		if err != nil {
+			return v, err
+		}
+		if bin == "" {
+			v.Outcome = Broken
+			return v, nil
+		}
+		limit := max(4*own[dir], 200*time.Millisecond) + 500*time.Millisecond
+		outcome, words, _, err := p.run(ctx, bin, dir, byDir[dir], m.ID, limit, "")
+		if err != nil {
+			return v, err
+		}
+		if outcome != Passed {
+			v.Outcome, v.Said = outcome, words
+		}
+		if outcome == Killed {
+			return v, nil
+		}
+	}
+	return v, nil
+}
+
+// mutated is the binary in which a mutant can be chosen, or its own build; "" where it does not compile.
+func (p *Prover) mutated(ctx context.Context, m *Mutant, dir string) (string, error) {
+	if !m.overlay {
+		bin, err := p.binary(ctx, dir, "mutants")
+		if err == nil && m.compiles {
+			return bin, nil
+		}
+		if err != nil {
+			return "", err
+		}
+		return "", nil
+	}
+	p.Builds++
+	file := filepath.Join(p.Temp, "single.go")
+	if err := os.WriteFile(file, rewrite(p.sources[m.File], slices.Clone(m.edits)), 0o644); err != nil {
+		return "", err
+	}
+	data, err := json.Marshal(map[string]any{"Replace": map[string]string{m.File: file}})
+	if err != nil {
+		return "", err
+	}
+	overlay, out := filepath.Join(p.Temp, "single.json"), filepath.Join(p.Temp, "single.test")
+	if err := os.WriteFile(overlay, data, 0o644); err != nil {
+		return "", err
+	}
+	os.Remove(out)
+	rel, err := filepath.Rel(p.Dir, dir)
+	if err != nil {
+		return "", err
+	}
+	if _, err := p.goTool(ctx, "test", "-c", "-vet=off", "-o", out, "-overlay", overlay, "./"+filepath.ToSlash(rel)); err != nil {
+		return "", ctx.Err()
+	}
+	return out, nil
+}
+
+// readProfile lists what a cover profile saw executed.
+func readProfile(file string) ([]block, error) {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("reading coverage: %v", err)
+	}
+	var out []block
+	for line := range strings.Lines(string(data)) {
+		name, rest, ok := strings.Cut(strings.TrimSpace(line), ".go:")
+		var b block
+		var fc, tc, statements, count int
+		if !ok {
+			continue
+		}
+		if n, _ := fmt.Sscanf(rest, "%d.%d,%d.%d %d %d", &b.from, &fc, &b.to, &tc, &statements, &count); n == 6 && count > 0 {
+			b.file = name + ".go"
+			out = append(out, b)
+		}
+	}
+	return out, nil
+}
+
+// covered lists the mutants on lines that were executed, and the package-level numbers of files in which any was.
+func (p *Prover) covered(blocks []block) []*Mutant {
+	byFile := map[string][]block{}
+	for _, b := range blocks {
+		byFile[b.file] = append(byFile[b.file], b)
+	}
+	profileName := map[string]string{}
+	for _, pkg := range p.pkgs {
+		for _, name := range pkg.CompiledGoFiles {
+			profileName[name] = pkg.PkgPath + "/" + filepath.Base(name)
+		}
+	}
+	var out []*Mutant
+	for _, m := range p.mutants {
+		ran := byFile[profileName[m.File]]
+		if m.overlay && len(ran) > 0 || slices.ContainsFunc(ran, func(b block) bool { return b.from <= m.Line && m.EndLine <= b.to || b.from <= m.Line && m.Line <= b.to }) {
+			if m.compiles {
+				out = append(out, m)
+			}
+		}
+	}
+	return out
+}
+
+// choose takes mutants within a budget, always the same ones: first numbers that the criterion names, then one of each
+// function in turn, so that no long function takes all. Package-level numbers that the criterion does not name are left
+// out: each costs a build.
+func choose(from []*Mutant, wanted []string, seed string, budget int) []*Mutant {
+	if budget <= 0 {
+		budget = 12
+	}
+	named := func(m *Mutant) bool { return m.Number != "" && slices.Contains(wanted, strings.Trim(m.Number, "\"`")) }
+	var chosen []*Mutant
+	groups := map[string][]*Mutant{}
+	for _, m := range from {
+		switch {
+		case named(m):
+			chosen = append(chosen, m)
+		case !m.overlay:
+			groups[m.File+" "+m.Func] = append(groups[m.File+" "+m.Func], m)
+		}
+	}
+	rank := func(m *Mutant) string {
+		sum := sha256.Sum256([]byte(fmt.Sprintf("%s %s %d %d %s", seed, filepath.Base(m.File), m.Line, m.Column, m.Kind)))
+		return hex.EncodeToString(sum[:8])
+	}
+	keys := make([]string, 0, len(groups))
+	for k, g := range groups {
+		slices.SortFunc(g, func(a, b *Mutant) int { return strings.Compare(rank(a), rank(b)) })
+		keys = append(keys, k)
+	}
+	slices.SortFunc(keys, func(a, b string) int { return strings.Compare(rank(groups[a][0]), rank(groups[b][0])) })
+	for round := 0; len(chosen) < budget; round++ {
+		took := false
+		for _, k := range keys {
+			if round < len(groups[k]) && len(chosen) < budget {
+				chosen, took = append(chosen, groups[k][round]), true
+			}
+		}
+		if !took {
+			break
+		}
+	}
+	return chosen[:min(len(chosen), max(budget, 0))]
+}
+
+// codeHash names the functions that hold the mutants, formatting and comments aside.
+func (p *Prover) codeHash(mutants []*Mutant) string {
+	want := map[string]bool{}
+	for _, m := range mutants {
+		want[m.File+" "+m.Func] = true
+	}
+	var texts []string
+	for _, pkg := range p.pkgs {
+		for i, f := range pkg.Syntax {
+			name := pkg.CompiledGoFiles[i]
+			for _, d := range f.Decls {
+				fn, ok := d.(*ast.FuncDecl)
+				if !ok {
+					continue
+				}
+				key := fn.Name.Name
+				if fn.Recv != nil && len(fn.Recv.List) > 0 {
+					src := p.sources[name]
+					if src == nil {
+						continue
+					}
+					t := fn.Recv.List[0].Type
+					key = string(src[pkg.Fset.Position(t.Pos()).Offset:pkg.Fset.Position(t.End()).Offset]) + "." + key
+				}
+				if want[name+" "+key] {
+					texts = append(texts, key+" "+plain(pkg.Fset, fn))
+				}
+			}
+		}
+	}
+	sort.Strings(texts)
+	sum := sha256.Sum256([]byte(strings.Join(texts, "\x00")))
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+// plain prints a function without comments, in one form.
+func plain(fset *token.FileSet, fn *ast.FuncDecl) string {
+	c := *fn
+	c.Doc = nil
+	var b bytes.Buffer
+	printer.Fprint(&b, token.NewFileSet(), &c) // a bytes.Buffer takes everything
+	return strings.Join(strings.Fields(b.String()), " ")
+}

@@ -1,0 +1,3 @@
+module levels
+
+go 1.21
