@@ -111,10 +111,19 @@ func (p *Prover) Load(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("reading the packages: %v", err)
 	}
+	imported := map[string]bool{}
+	for _, pkg := range pkgs {
+		for path := range pkg.Imports {
+			imported[path] = true
+		}
+	}
 	next := 0
 	for _, pkg := range pkgs {
 		if len(pkg.Errors) > 0 {
 			return fmt.Errorf("reading %s: %v", pkg.PkgPath, pkg.Errors[0])
+		}
+		if !imported[pkg.PkgPath] && pkg.Name != "main" && !hasTests(pkg) {
+			continue // only tests use it: it is no code that a criterion speaks of
 		}
 		sources, mutants, err := mutantsOf(pkg, os.ReadFile, &next)
 		if err != nil {
@@ -130,6 +139,14 @@ func (p *Prover) Load(ctx context.Context) error {
 		p.mutants = append(p.mutants, mutants...)
 	}
 	return p.writeOverlay()
+}
+
+func hasTests(pkg *packages.Package) bool {
+	if len(pkg.CompiledGoFiles) == 0 {
+		return false
+	}
+	found, err := filepath.Glob(filepath.Join(filepath.Dir(pkg.CompiledGoFiles[0]), "*_test.go"))
+	return err == nil && len(found) > 0
 }
 
 // writeOverlay writes the sources with every mutant in them that can be chosen at run time.
