@@ -13,12 +13,13 @@ import (
 func allowed() map[string][]string {
 	return map[string][]string{
 		"":                            {"cmd"},
-		"cmd":                         {"spec", "plan", "tasks", "internal/agent", "internal/check", "internal/git", "internal/sandbox", "internal/trace"},
+		"cmd":                         {"spec", "plan", "tasks", "internal/agent", "internal/check", "internal/git", "internal/mutate", "internal/sandbox", "internal/trace"},
 		"tasks":                       {"spec", "plan", "internal/agent", "internal/git", "internal/sandbox", "internal/trace"},
 		"internal/check":              {"spec", "plan", "internal/trace"},
 		"plan":                        {"spec"},
 		"internal/trace":              {"spec"},
 		"internal/agent":              {"spec", "internal/sandbox"},
+		"internal/mutate":             {"internal/sandbox"},
 		"internal/sandbox":            {},
 		"internal/git":                {},
 		"spec":                        {},

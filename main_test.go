@@ -12,7 +12,8 @@ import (
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"spec": func() { os.Exit(cmd.Main(cmd.Process(blueprint))) },
+		"spec":     func() { os.Exit(cmd.Main(cmd.Process(blueprint))) },
+		"acpagent": runScriptedAgent,
 	})
 }
 

@@ -270,34 +270,6 @@ func (a *app) jobs(o applyOptions, s settings, policy tasks.Policy) int {
 	return 1
 }
 
-// agentNamed finds an agent: the built-in blueprint, or one of the configuration.
-func (a *app) agentNamed(s settings, name string) (agent.Agent, error) {
-	c, ok := s.user.Agents[name]
-	if !ok {
-		c, ok = s.repo.Agents[name]
-	}
-	switch {
-	case ok && (c.Protocol == "" || c.Protocol == "command"):
-		if len(c.Command) == 0 {
-			return nil, undecided("", "agents.%s: no command", name)
-		}
-		return &agent.Command{Label: name, Argv: c.Command, Self: a.w.Self}, nil
-	case ok:
-		return nil, undecided("", "agents.%s: protocol %q is not known; there is command", name, c.Protocol)
-	case name == "blueprint":
-		return a.blueprint()
-	}
-	names := []string{"blueprint"}
-	for n := range s.user.Agents {
-		names = append(names, n)
-	}
-	for n := range s.repo.Agents {
-		names = append(names, n)
-	}
-	slices.Sort(names)
-	return nil, undecided("", "no agent is called %q; there are %s", name, strings.Join(names, ", "))
-}
-
 // explainRun words the errors that keep a run from going on.
 func (a *app) explainRun(err error, t *target, name string) error {
 	var red *tasks.Red

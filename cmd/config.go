@@ -156,6 +156,11 @@ func (a *app) settings(root string) (settings, error) {
 	case len(s.repo.Sandbox.Env)+len(s.repo.Sandbox.Reads)+len(s.repo.Sandbox.Writes) > 0:
 		return s, undecided("", "%s: sandbox.env, reads and writes are the user's to set, not a repository's", repoConfig)
 	}
+	for _, name := range sortedKeys(s.repo.Agents) {
+		if a := s.repo.Agents[name]; len(a.Env)+len(a.Reads)+len(a.State) > 0 {
+			return s, undecided("", "%s: agents.%s: env, reads and state are the user's to set, not a repository's", repoConfig, name)
+		}
+	}
 	for _, c := range []config{s.user, s.repo} {
 		if key := c.unsupported(); key != "" {
 			return s, undecided("take it out", "configuration: %s is not supported yet, and would do nothing", key)
@@ -175,11 +180,6 @@ func (c config) unsupported() string {
 	} {
 		if k.set {
 			return k.name
-		}
-	}
-	for name, a := range c.Agents {
-		if len(a.Env)+len(a.Reads)+len(a.State) > 0 {
-			return "agents." + name + ": env, reads and state"
 		}
 	}
 	return ""

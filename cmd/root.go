@@ -148,7 +148,7 @@ func (a *app) root() *cobra.Command {
 		{"plan", "Plan:", []*cobra.Command{a.planVerb(), a.statusVerb(), a.listVerb(), a.showVerb()}},
 		{"apply", "Apply:", []*cobra.Command{a.applyVerb(), a.landVerb(), a.undoVerb(), a.answerVerb(), a.tickVerb(), a.runsVerb()}},
 		{"prove", "Prove:", []*cobra.Command{a.verifyVerb(), a.proveVerb(), a.summaryVerb()}},
-		{"agents", "Agents:", []*cobra.Command{a.trustVerb(), a.askVerb(), a.reportVerb()}},
+		{"agents", "Agents:", []*cobra.Command{a.agentsVerb(), a.trustVerb(), a.mcpVerb(), a.askVerb(), a.reportVerb()}},
 	} {
 		root.AddGroup(&cobra.Group{ID: g.id, Title: g.title})
 		for _, v := range g.verbs {

@@ -19,6 +19,9 @@ type Command struct {
 	Label string   // name in the configuration
 	Argv  []string // program and arguments
 	Self  string   // this program, for the sandbox and for `spec ask`
+	Env   []string // beside the job's
+	Reads []string // places beside the job's that it has to read
+	State []string // places that it keeps
 	Grace time.Duration
 }
 
@@ -40,9 +43,9 @@ func (c *Command) Run(ctx context.Context, job Job) (Result, error) {
 	}
 	tail := &tail{limit: 4096}
 	run := sandbox.Command{
-		Self: c.Self, Argv: c.argv(job), Dir: job.Dir, Policy: job.Policy, Hold: job.Hold, Grace: c.Grace,
+		Self: c.Self, Argv: c.argv(job), Dir: job.Dir, Policy: job.Policy.With(c.Reads, c.State), Hold: job.Hold, Grace: c.Grace,
 		Stdin: bytes.NewReader(job.Brief), Stdout: tee{job.Log, tail}, Stderr: tee{job.Log, tail},
-		Env: append(job.Env, EnvFeature+"="+job.Feature, EnvTask+"="+job.Task, EnvSlot+"="+strconv.Itoa(job.Slot),
+		Env: append(append(job.Env, c.Env...), EnvFeature+"="+job.Feature, EnvTask+"="+job.Task, EnvSlot+"="+strconv.Itoa(job.Slot),
 			EnvBrief+"="+briefFile, EnvSocket+"="+socketPath(job.Temp), EnvBin+"="+c.Self, "TMPDIR="+job.Temp),
 	}
 	exit, err := run.Run(ctx)
