@@ -14,11 +14,11 @@ import (
 // designRules are about documents of one feature that name what another, or the tree, does not have.
 func designRules() []Rule {
 	return []Rule{
-		{Code: "SPEC109", Name: "schema-column-missing", Severity: spec.Warning,
+		{Code: "SPEC109", Name: "schema-column-missing", Severity: spec.Note, Guesses: true,
 			Text:  "A task uses a column, or a state of an enumeration, that the schema of the design and the migrations lacks.",
 			Wrong: "task 3.1 sets `payments.refunded_at`, and the table payments has no such column",
 			Right: "refunded_at TIMESTAMPTZ, in the design's CREATE TABLE payments"},
-		{Code: "SPEC110", Name: "event-name-unknown", Severity: spec.Warning,
+		{Code: "SPEC110", Name: "event-name-unknown", Severity: spec.Note, Guesses: true,
 			Text:  "An event is named that the design's list of events, or the service that sends it, does not have.",
 			Wrong: "WHEN `customer.subscription.canceled` arrives (Stripe has no such event)",
 			Right: "WHEN `customer.subscription.deleted` arrives"},

@@ -17,6 +17,7 @@ type Rule struct {
 	Text     string
 	Wrong    string
 	Right    string
+	Guesses  bool // by tables of words or names, so that its precision is measured
 	Measured Measure
 }
 
@@ -96,12 +97,16 @@ func Document() string {
 	var b strings.Builder
 	b.WriteString("# Findings\n\nWhat `spec check` looks for. This page is made from the rules in `internal/check`; `spec explain CODE` shows one.\n\n" +
 		"Rules that guess have a measured precision: findings in specifications of public projects, drawn by a seed, were read, and the verdicts are in\n" +
-		"`internal/check/testdata/precision.tsv`. Such a rule is a warning from nine right in ten, a note from one in two, and dropped below.\n\n" +
+		"`internal/check/testdata/precision.tsv`. Such a rule is a warning from nine right in ten, a note from one in two, and dropped below. What was not\n" +
+		"found there at all could not be measured, and gets the lower severity.\n\n" +
 		"| code | name | severity | meaning | precision |\n|---|---|---|---|---|\n")
 	for _, r := range Rules() {
 		measured := ""
-		if r.Measured.Read > 0 {
-			measured = fmt.Sprintf("%d/%d", r.Measured.Right, r.Measured.Read)
+		switch {
+		case r.Measured.Read > 0:
+			measured = fmt.Sprintf("%d of %d", r.Measured.Right, r.Measured.Read)
+		case r.Guesses:
+			measured = "none found to read"
 		}
 		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", r.Code, r.Name, r.Severity, r.Text, measured)
 	}

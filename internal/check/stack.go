@@ -12,7 +12,7 @@ import (
 // stackRules are about what steering says of languages, databases and libraries.
 func stackRules() []Rule {
 	return []Rule{
-		{Code: "SPEC401", Name: "steering-contradicts-manifest", Severity: spec.Error,
+		{Code: "SPEC401", Name: "steering-contradicts-manifest", Severity: spec.Warning, Guesses: true,
 			Text:  "Steering names a technology that no manifest has, and the manifests have another of its kind that steering does not name. Both sides have to be found.",
 			Wrong: "tech.md: Database: MongoDB; go.mod requires pgx",
 			Right: "tech.md: Database: PostgreSQL, through pgx"},
