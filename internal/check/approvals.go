@@ -6,6 +6,40 @@ import (
 	"spec.example/spec/spec"
 )
 
+// approvalRules are about what a person agreed to.
+func approvalRules() []Rule {
+	return []Rule{
+		{Code: "SPEC201", Name: "not-approved", Severity: spec.Error,
+			Text:  "A stage is not approved, but a later one is.",
+			Wrong: "tasks approved, requirements not",
+			Right: "spec approve F requirements"},
+		{Code: "SPEC202", Name: "approval-stale", Severity: spec.Error,
+			Text:  "Words changed after they were approved.",
+			Wrong: "$29.00 becomes $39.00 in requirements.md",
+			Right: "spec approve F requirements"},
+		{Code: "SPEC203", Name: "approval-channel", Severity: spec.Error,
+			Text:  "An approval was given by something other than a person at a terminal, demo, or adoption.",
+			Wrong: "by agent:x",
+			Right: "spec approve F at a terminal"},
+		{Code: "SPEC204", Name: "gate-skipped", Severity: spec.Error,
+			Text:  "A task landed, and a stage has no approval at all.",
+			Wrong: "task 1 landed, design not approved",
+			Right: "spec approve F design"},
+		{Code: "SPEC205", Name: "unapproved-file", Severity: spec.Error,
+			Text:  "A task landed under the policy file without a decision for each file.",
+			Wrong: "policy file, no gate facts",
+			Right: "decide on its files"},
+		{Code: "SPEC206", Name: "approved-by-demo", Severity: spec.Warning,
+			Text:  "An approval was made by spec demo.",
+			Wrong: "by demo",
+			Right: "spec approve F"},
+		{Code: "SPEC207", Name: "adopted", Severity: spec.Note,
+			Text:  "Tasks are adopted, not proven.",
+			Wrong: "7 of 12 tasks adopted",
+			Right: "nothing to do"},
+	}
+}
+
 // approvals checks what was approved against what stands there now (SPEC201 to SPEC207).
 func (s *subject) approvals() {
 	name := s.feature.Name

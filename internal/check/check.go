@@ -44,6 +44,9 @@ type subject struct {
 	lock    *trace.Lock
 	managed bool
 	index   *trace.Index
+	tree    *tree
+	root    string // of its workspace
+	text    map[string][]string
 	found   spec.Diagnostics
 }
 
@@ -52,16 +55,18 @@ func Run(fsys fs.FS, root string, o Options) (Report, error) {
 	workspaces, diags := spec.Workspaces(fsys, root)
 	report := Report{Strict: o.Strict, Findings: diags}
 	var index *trace.Index
-	names := map[string]bool{}
+	tree, err := readTree(fsys, root)
+	if err != nil {
+		return report, fmt.Errorf("reading the tree: %v", err)
+	}
 	for _, w := range workspaces {
 		for _, loc := range w.Features {
 			if loc.Archived || o.Feature != "" && path.Base(loc.Dir) != o.Feature && loc.Dir != o.Feature {
 				continue
 			}
-			s := &subject{fsys: fsys}
+			s := &subject{fsys: fsys, tree: tree, root: w.Root}
 			var found spec.Diagnostics
 			s.feature, found = spec.Parse(fsys, loc.Dir)
-			names[s.feature.Name] = true
 			s.found = append(s.found, found...)
 			if err := s.readLock(); err != nil {
 				return report, err
@@ -78,12 +83,18 @@ func Run(fsys fs.FS, root string, o Options) (Report, error) {
 				s.index = index
 				s.approvals()
 				s.evidence()
+				s.aging()
 			}
+			s.content()
 			s.waive(o.Now)
 			report.Findings = append(report.Findings, s.found...)
 			report.Features++
 		}
-		report.Findings = append(report.Findings, steering(fsys, w.Root)...)
+		report.Findings = append(report.Findings, steering(tree, w.Root)...)
+	}
+	if !slices.ContainsFunc(workspaces, func(w spec.Workspace) bool { return w.Root == path.Clean(root) }) {
+		// steering without a feature, or in a directory that git does not see
+		report.Findings = append(report.Findings, steering(tree, path.Clean(root))...)
 	}
 	if o.Feature != "" && report.Features == 0 {
 		return report, fmt.Errorf("no feature %s", o.Feature)
@@ -110,6 +121,17 @@ func (s *subject) readLock() error {
 		s.report("SPEC501", s.lockFile(), p.Line, "", p.Message, "spec verify "+s.feature.Name)
 	}
 	return nil
+}
+
+// content looks at what the documents of a feature say, each and beside each other.
+func (s *subject) content() {
+	list := statements(s.feature)
+	s.quality(list)
+	s.edges(list)
+	s.overlaps()
+	s.columns()
+	s.events()
+	s.paths()
 }
 
 // report adds a finding with the severity of its rule.

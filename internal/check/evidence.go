@@ -9,6 +9,44 @@ import (
 	"spec.example/spec/spec"
 )
 
+// evidenceRules are about ticks, tests and proofs.
+func evidenceRules() []Rule {
+	return []Rule{
+		{Code: "SPEC301", Name: "ticked-without-evidence", Severity: spec.Error,
+			Text:  "A task is ticked, and no fact says that it landed, was done or was adopted.",
+			Wrong: "- [x] 2.4 ticked by hand",
+			Right: "spec apply F"},
+		{Code: "SPEC302", Name: "evidence-stale", Severity: spec.Error,
+			Text:  "The criterion's words or the test's body changed after the test was seen to pass.",
+			Wrong: "the test expects 2900, the criterion now says 3900",
+			Right: "spec verify F"},
+		{Code: "SPEC303", Name: "criterion-without-test", Severity: spec.Error,
+			Text:  "Every task that cites the criterion is done, and no test is tagged for it.",
+			Wrong: "func TestCharge(t *testing.T)",
+			Right: "// spec:F/1.3\nfunc TestCharge(t *testing.T)"},
+		{Code: "SPEC304", Name: "test-tag-unknown", Severity: spec.Error,
+			Text:  "A tag names a criterion that is not defined.",
+			Wrong: "// spec:F/9.9",
+			Right: "// spec:F/1.9"},
+		{Code: "SPEC305", Name: "test-missing-or-skipped", Severity: spec.Error,
+			Text:  "A test that proved a criterion is gone, or begins with a skip.",
+			Wrong: `t.Skip("flaky")`,
+			Right: "restore the test"},
+		{Code: "SPEC306", Name: "hollow-test", Severity: spec.Error,
+			Text:  "No deliberate break of the code was noticed by the criterion's tests.",
+			Wrong: "_ = charge()",
+			Right: "if got := charge(); got != 2900 { t.Errorf(…) }"},
+		{Code: "SPEC307", Name: "test-weakened", Severity: spec.Error,
+			Text:  "A test has fewer assertions than when it proved its criterion.",
+			Wrong: "5 assertions, then 3",
+			Right: "restore them"},
+		{Code: "SPEC308", Name: "never-verified", Severity: spec.Error,
+			Text:  "A test is tagged for a criterion that is due, and was never seen to pass.",
+			Wrong: "no `test` line in spec.lock",
+			Right: "spec verify F"},
+	}
+}
+
 // evidence checks ticks and proofs (SPEC301 to SPEC308, SPEC502).
 func (s *subject) evidence() {
 	s.ticks()

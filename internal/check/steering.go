@@ -6,41 +6,129 @@ import (
 	"path"
 	"strings"
 
+	"github.com/bmatcuk/doublestar/v4"
+	ignore "github.com/sabhiram/go-gitignore"
+
 	"spec.example/spec/spec"
 )
 
-// steering checks the steering of one workspace: references that lead nowhere, or outside (SPEC403), and front matter
-// that includes nothing (SPEC404).
-func steering(fsys fs.FS, root string) spec.Diagnostics {
-	files, diags := spec.Steering(fsys, root)
-	for _, s := range files {
-		for _, ref := range s.References {
-			target := path.Join(root, ref)
-			why := ""
-			if !fs.ValidPath(target) || strings.HasPrefix(ref, "/") || strings.HasPrefix(ref, "..") {
-				why = "leads outside the repository"
-			} else if _, err := fs.Stat(fsys, target); err != nil {
-				if _, err := fs.Stat(fsys, path.Join(path.Dir(s.Path), ref)); err != nil {
-					why = "is not there"
-				}
-			}
-			if why != "" {
-				diags = append(diags, spec.Diagnostic{Code: "SPEC403", Severity: severityOf("SPEC403"), File: s.Path, Line: lineOf(fsys, s.Path, "#[[file:"+ref), Column: 1, Subject: ref,
-					Message: fmt.Sprintf("the file that steering refers to %s: %s", why, ref), Hint: "mend the path, or drop the reference"})
-			}
-		}
-		if s.Inclusion == "fileMatch" && len(s.Patterns) == 0 {
-			diags = append(diags, spec.Diagnostic{Code: "SPEC404", Severity: severityOf("SPEC404"), File: s.Path, Line: 1, Column: 1, Message: "inclusion is fileMatch, but there is no fileMatchPattern", Hint: "add one, or make the inclusion always"})
-		}
+// steeringRules are about what agents are told of the project.
+func steeringRules() []Rule {
+	return []Rule{
+		{Code: "SPEC403", Name: "steering-file-missing", Severity: spec.Error,
+			Text:  "Steering refers to a file that is not there, or lies outside the repository.",
+			Wrong: "#[[file:../../etc/passwd]]",
+			Right: "#[[file:docs/api.yaml]]"},
+		{Code: "SPEC404", Name: "steering-never-matches", Severity: spec.Warning,
+			Text:  "Steering is included by a pattern that is missing or matches no file, or in a way that is unknown.",
+			Wrong: "inclusion: sometimes",
+			Right: "inclusion: always"},
+		{Code: "SPEC405", Name: "steering-ignored-by-vcs", Severity: spec.Warning,
+			Text:  "A steering file is excluded by .gitignore, so that other clones and CI do not see it.",
+			Wrong: ".gitignore: .kiro/",
+			Right: ".gitignore: .kiro/cache/"},
 	}
-	return diags
 }
 
-func lineOf(fsys fs.FS, name, text string) int {
-	data, err := fs.ReadFile(fsys, name)
-	if err != nil {
-		return 1
+// steering checks the steering of one workspace: references that lead nowhere, or outside (SPEC403), front matter that
+// includes nothing (SPEC404), files that git does not see (SPEC405), and what the manifests and the tree contradict.
+func steering(t *tree, root string) spec.Diagnostics {
+	files, diags := spec.Steering(t.fsys, root)
+	add := func(code, file string, at place, subject, message, hint string) {
+		diags = append(diags, spec.Diagnostic{Code: code, Severity: severityOf(code), File: file, Line: at.line, Column: at.column, Length: at.length, Subject: subject, Message: message, Hint: hint})
 	}
-	before, _, _ := strings.Cut(string(data), text)
-	return 1 + strings.Count(before, "\n")
+	for _, s := range files {
+		lines := strings.Split(string(t.read(s.Path)), "\n")
+		for _, ref := range s.References {
+			if why := badReference(t, root, s.Path, ref); why != "" {
+				add("SPEC403", s.Path, findLine(lines, "#[[file:"+ref), ref, fmt.Sprintf("the file that steering refers to %s: %s", why, ref), "mend the path, or drop the reference")
+			}
+		}
+		if s.Inclusion == "fileMatch" {
+			if len(s.Patterns) == 0 {
+				add("SPEC404", s.Path, findLine(lines, "inclusion"), "", "inclusion is fileMatch, but there is no fileMatchPattern", "add one, or make the inclusion always")
+			}
+			for _, p := range s.Patterns {
+				if n, of := t.matches(root, p); n == 0 {
+					add("SPEC404", s.Path, findLine(lines, p), p, fmt.Sprintf("the pattern %s matches 0 of %d files", p, of), "mend the pattern, or drop the file")
+				}
+			}
+		}
+		if !t.known[s.Path] {
+			ignore, at := t.ignoredBy(s.Path)
+			add("SPEC405", ignore, at, s.Path, fmt.Sprintf("%s is ignored: other clones and CI do not see it", s.Path), "take it out of "+ignore)
+		}
+		for n, text := range lines {
+			for _, at := range pathName.FindAllStringSubmatchIndex(text, -1) {
+				name := strings.TrimPrefix(text[at[2]:at[3]], "./")
+				if !t.has(root, name) && !fileGenerated(name) && t.known[path.Join(root, path.Dir(name))] && !denied.MatchString(text) {
+					add("SPEC111", s.Path, place{n + 1, at[2] + 1, at[3] - at[2]}, name, fmt.Sprintf("%s is not there", name), "mend the path in the steering")
+				}
+			}
+		}
+	}
+	return append(diags, stackFindings(t, root, files)...)
+}
+
+// badReference says what is wrong with a #[[file:…]] target, which is relative to the workspace or to its own directory.
+func badReference(t *tree, root, file, ref string) string {
+	target := path.Join(root, ref)
+	if !fs.ValidPath(target) || strings.HasPrefix(ref, "/") || strings.HasPrefix(ref, "..") {
+		return "leads outside the repository"
+	}
+	for _, name := range []string{target, path.Join(path.Dir(file), ref)} {
+		if _, err := fs.Stat(t.fsys, name); err == nil {
+			return ""
+		}
+	}
+	return "is not there"
+}
+
+// findLine is where a text first stands.
+func findLine(lines []string, text string) place {
+	for i, l := range lines {
+		if at := strings.Index(l, text); at >= 0 {
+			return place{i + 1, at + 1, len(text)}
+		}
+	}
+	return place{1, 1, 0}
+}
+
+// matches counts the files below root that a pattern of steering matches. A pattern without a slash is one for names.
+func (t *tree) matches(root, pattern string) (n, of int) {
+	pattern = strings.TrimPrefix(pattern, "./")
+	for _, f := range t.files {
+		rel := f
+		if root != "." {
+			var ok bool
+			if rel, ok = strings.CutPrefix(f, root+"/"); !ok {
+				continue
+			}
+		}
+		of++
+		name := rel
+		if !strings.Contains(pattern, "/") {
+			name = path.Base(rel)
+		}
+		if ok, err := doublestar.Match(pattern, name); ok && err == nil {
+			n++
+		}
+	}
+	return n, of
+}
+
+// ignoredBy finds the line of the .gitignore that hides a file.
+func (t *tree) ignoredBy(name string) (string, place) {
+	for dir := path.Dir(name); ; dir = path.Dir(dir) {
+		file := path.Join(dir, ".gitignore")
+		rel := strings.TrimPrefix(name, dir+"/")
+		for n, line := range strings.Split(string(t.read(file)), "\n") {
+			if line = strings.TrimRight(line, "\r"); line != "" && ignore.CompileIgnoreLines(line).MatchesPath(rel) {
+				return file, place{n + 1, 1, len(line)}
+			}
+		}
+		if dir == "." || dir == "/" {
+			return name, place{1, 1, 0}
+		}
+	}
 }

@@ -42,6 +42,7 @@ type Test struct {
 type Index struct {
 	Tags []Tag
 	byID map[string][]*Test
+	scan *scanner // reads code again for Code
 }
 
 // maxSource bounds a file that is searched for tags.
@@ -101,7 +102,7 @@ func Scan(fsys fs.FS, root string) (*Index, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &scanner{fsys: fsys, modules: modules, packages: map[string]*goPackage{}}
+	s := &scanner{fsys: fsys, modules: modules, packages: map[string]*goPackage{}, codes: map[string]*codePackage{}}
 	found := make([][]Tag, len(files))
 	next := make(chan int)
 	var wg sync.WaitGroup
@@ -117,7 +118,7 @@ func Scan(fsys fs.FS, root string) (*Index, error) {
 	}
 	close(next)
 	wg.Wait()
-	ix := &Index{byID: map[string][]*Test{}}
+	ix := &Index{byID: map[string][]*Test{}, scan: s}
 	for _, tags := range found {
 		ix.Tags = append(ix.Tags, tags...)
 	}
@@ -134,6 +135,8 @@ type scanner struct {
 	modules  map[string]string
 	mu       sync.Mutex
 	packages map[string]*goPackage
+	codeMu   sync.Mutex
+	codes    map[string]*codePackage
 }
 
 func (s *scanner) file(name string) []Tag {
