@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"fmt"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -30,11 +31,13 @@ const (
 	riskVerify       = "verify-changed"
 	riskSecrets      = "secrets"
 	riskGenerated    = "generated"
+	riskBoundary     = "outside-boundary"
+	riskWords        = "instructions"
 )
 
 // RiskClasses lists the classes that --accept-risk takes.
 func RiskClasses() []string {
-	return []string{riskDependencies, riskMigrations, riskCI, riskSteering, riskDeletions, riskTests, riskVerify, riskSecrets, riskGenerated}
+	return []string{riskDependencies, riskMigrations, riskCI, riskSteering, riskDeletions, riskTests, riskVerify, riskSecrets, riskGenerated, riskBoundary, riskWords}
 }
 
 // risks looks at a patch for what a person should know. touches are the classes that the task announced.
@@ -48,17 +51,44 @@ func risks(changes []git.Change, diff []byte, touches []string) []Risk {
 		byPath(c, add)
 		byContent(c, lines[c.Path], add)
 	}
+	for _, name := range linksOut(diff) {
+		add(riskBoundary, name, "is a link")
+	}
+	sortRisks(found)
+	return slices.Compact(found)
+}
+
+// sortRisks puts what was not announced first.
+func sortRisks(found []Risk) {
 	slices.SortStableFunc(found, func(a, b Risk) int {
 		switch {
 		case a.Announced == b.Announced:
-			return strings.Compare(a.Class+a.Path, b.Class+b.Path)
+			return strings.Compare(a.Class+a.Path+a.What, b.Class+b.Path+b.What)
 		case a.Announced:
 			return 1
 		}
 		return -1
 	})
-	return slices.Compact(found)
 }
+
+// linksOut lists the symbolic links and nested repositories that a patch makes: both lead out of what is reviewed.
+func linksOut(diff []byte) []string {
+	var names []string
+	file := ""
+	for line := range strings.Lines(string(diff)) {
+		if strings.HasPrefix(line, "diff --git ") {
+			_, file, _ = strings.Cut(strings.TrimSpace(line), " b/")
+		}
+		switch strings.TrimSpace(line) {
+		case "new file mode 120000", "new mode 120000", "new file mode 160000":
+			names = append(names, file)
+		}
+	}
+	return names
+}
+
+// addressed are words to whoever reads the code next and takes orders from it.
+var addressed = regexp.MustCompile(`(?i)\b(ignore|disregard|forget)\s+(all\s+|any\s+|the\s+)?(previous|prior|above|earlier)\s+(instructions?|rules?|prompts?)|\b(note|message|instructions?)\s+(to|for)\s+(the\s+)?(next|later|following|other)\s+(ai\s+)?(agents?|models?|assistants?)|\b(dear|attention)[, ]+(ai|agents?|assistants?|models?|llm)\b|\b(agents?|assistants?|models?)\s+(must|should)\s+(always\s+|never\s+)?(approve|skip|mark|tick|report|ignore)`)
 
 func byPath(c git.Change, add func(class, file, what string)) {
 	base := path.Base(c.Path)
@@ -146,14 +176,17 @@ func byContent(c git.Change, lines changed, add func(class, file, what string)) 
 		}
 	}
 	for _, line := range lines.added {
-		if strings.HasPrefix(line, "func TestMain(") {
-			add(riskVerify, c.Path, "brings a TestMain, which decides what tests run")
+		if addressed.MatchString(line) {
+			add(riskWords, c.Path, "speaks to whoever works on it next: "+strings.TrimSpace(line))
+			break
 		}
+	}
+	for _, line := range lines.added {
 		if strings.Contains(line, "Code generated") && strings.Contains(line, "DO NOT EDIT") {
 			add(riskGenerated, c.Path, "is generated code")
 		}
 	}
-	if isTest(c.Path) && c.Status != "A" {
+	if isTest(c.Path) && c.Status != "A" && path.Ext(c.Path) != ".go" {
 		if n, m := asserting(lines.removed), asserting(lines.added); n > m {
 			add(riskTests, c.Path, fmt.Sprintf("loses %d asserting lines and gains %d", n, m))
 		}

@@ -104,6 +104,15 @@ func (r *run) try(ctx context.Context, s *slot, e *effort) (out outcome, done bo
 	if failure == "" && len(result.changes) == 0 && unchanged == "" && !t.Checkpoint && !t.Manual {
 		failure = "the result is empty: nothing was changed"
 	}
+	if failure == "" && !t.Checkpoint && !t.Manual {
+		hollow, err := r.commentsOnly(ctx, h.commit, result)
+		if err != nil {
+			return outcome{task: e.task, err: err}, true
+		}
+		if hollow {
+			failure = "the result changes comments and formatting only"
+		}
+	}
 	var v Verified
 	if failure == "" {
 		if v, err = r.verify(ctx, s, result.tree, e.task); err != nil {
@@ -301,7 +310,10 @@ func (r *run) parkQuestion(task string) outcome {
 // gate asks a person where the policy wants it, and lands what is approved.
 func (r *run) gate(ctx context.Context, s *slot, h *head, t *plan.Task, e *effort, a approved, result frozen, v Verified) (outcome, bool) {
 	task := h.feature.Task(t.ID)
-	found := risks(result.changes, result.diff, task.Touches)
+	found, err := r.found(ctx, a.base, result, task.Touches)
+	if err != nil {
+		return outcome{task: e.task, err: err}, true
+	}
 	var stop []Risk
 	if r.o.Policy == ApproveAuto && !t.Manual {
 		if stop = unannounced(found, r.o.AcceptRisk); len(stop) == 0 {
