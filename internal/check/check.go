@@ -59,12 +59,14 @@ func Run(fsys fs.FS, root string, o Options) (Report, error) {
 	workspaces, diags := spec.Workspaces(fsys, root)
 	report := Report{Strict: o.Strict, Findings: diags}
 	var index *trace.Index
+	var names []string // of every feature, archived or not
 	tree, err := readTree(fsys, root)
 	if err != nil {
 		return report, fmt.Errorf("reading the tree: %v", err)
 	}
 	for _, w := range workspaces {
 		for _, loc := range w.Features {
+			names = append(names, path.Base(loc.Dir))
 			if loc.Archived || o.Feature != "" && path.Base(loc.Dir) != o.Feature && loc.Dir != o.Feature {
 				continue
 			}
@@ -99,6 +101,9 @@ func Run(fsys fs.FS, root string, o Options) (Report, error) {
 	if !slices.ContainsFunc(workspaces, func(w spec.Workspace) bool { return w.Root == path.Clean(root) }) {
 		// steering without a feature, or in a directory that git does not see
 		report.Findings = append(report.Findings, steering(tree, path.Clean(root))...)
+	}
+	if index != nil && o.Feature == "" {
+		report.Findings = append(report.Findings, strayTags(index, names)...)
 	}
 	if o.Feature != "" && report.Features == 0 {
 		return report, fmt.Errorf("no feature %s", o.Feature)
