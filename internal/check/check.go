@@ -92,6 +92,9 @@ func Run(fsys fs.FS, root string, o Options) (Report, error) {
 				s.aging()
 			}
 			s.content()
+			for i := range s.found { // packages spec and plan know one feature only
+				s.found[i].Feature = s.feature.Name
+			}
 			report.Suppressed = append(report.Suppressed, s.waive(o.Now)...)
 			report.Findings = append(report.Findings, s.found...)
 			report.Features++
