@@ -18,14 +18,23 @@ func (a *app) initVerb() *cobra.Command {
 		Args:  exactly(),
 		RunE:  func(*cobra.Command, []string) error { return a.initialize(ci) },
 	}
-	c.Flags().StringVar(&ci, "ci", "", "also write the workflow for `SYSTEM`: github or gitlab")
+	c.Flags().StringVar(&ci, "ci", "", "also write the workflow for `SYSTEM`: github, gitlab or pre-commit")
 	return c
 }
 
+// The workflow gets spec by `go install` from where the project's organisation keeps it: SPEC_MODULE is the one thing to
+// fill in, and an empty one stops the run with words rather than checking nothing.
 const githubWorkflow = `name: spec
-on: [push, pull_request]
+on:
+  push:
+    branches: [main]
+  pull_request:
 permissions:
   contents: read
+  security-events: write
+env:
+  # Where spec comes from, as for go install: MODULE@VERSION.
+  SPEC_MODULE: ${{ vars.SPEC_MODULE }}
 jobs:
   check:
     runs-on: ubuntu-latest
@@ -34,18 +43,57 @@ jobs:
       - uses: actions/setup-go@v5
         with:
           go-version: stable
-      # Build or install spec here, in the way your organisation distributes tools.
-      - run: spec trust
-      - run: spec check --format github
-      - run: spec verify --frozen
+      - name: Install spec
+        run: |
+          test -n "$SPEC_MODULE" || { echo "::error::set the repository variable SPEC_MODULE to MODULE@VERSION"; exit 2; }
+          go install "$SPEC_MODULE"
+          echo "$(go env GOPATH)/bin" >> "$GITHUB_PATH"
+      - name: Findings for code scanning
+        run: spec check --format sarif > spec.sarif || test $? -eq 1
+      - uses: github/codeql-action/upload-sarif@v3
+        if: always() && hashFiles('spec.sarif') != ''
+        continue-on-error: true
+        with:
+          sarif_file: spec.sarif
+          category: spec
+      - name: Check
+        run: spec check --format github
+      - name: Verify
+        run: |
+          spec trust
+          spec verify --frozen
 `
 
-const gitlabWorkflow = `spec:
+const gitlabWorkflow = `# Include it in .gitlab-ci.yml:  include: .gitlab/spec.yml
+spec:
+  image: golang:latest
+  variables:
+    GIT_DEPTH: "1"
   script:
-    # Build or install spec here, in the way your organisation distributes tools.
-    - spec trust
+    - test -n "$SPEC_MODULE" || { echo "set the CI variable SPEC_MODULE to MODULE@VERSION, as for go install"; exit 2; }
+    - go install "$SPEC_MODULE"
+    - export PATH="$PATH:$(go env GOPATH)/bin"
+    - spec check --format junit > spec-junit.xml || test $? -eq 1
     - spec check
+    - spec trust
     - spec verify --frozen
+  artifacts:
+    when: always
+    reports:
+      junit: spec-junit.xml
+`
+
+const preCommitConfig = "repos:\n" + preCommitHook
+
+// preCommitHook is what goes into a configuration that is there already.
+const preCommitHook = `  - repo: local
+    hooks:
+      - id: spec-check
+        name: spec check
+        entry: spec check
+        language: system
+        pass_filenames: false
+        always_run: true
 `
 
 func (a *app) initialize(ci string) error {
@@ -56,9 +104,12 @@ func (a *app) initialize(ci string) error {
 		files[".github/workflows/spec.yml"] = githubWorkflow
 	case "gitlab":
 		files[".gitlab/spec.yml"] = gitlabWorkflow
+	case "pre-commit":
+		files[".pre-commit-config.yaml"] = preCommitConfig
 	default:
-		return undecided("spec init --ci github", "--ci is github or gitlab, not %q", ci)
+		return undecided("spec init --ci github", "--ci is github, gitlab or pre-commit, not %q", ci)
 	}
+	kept := false
 	for _, name := range sortedKeys(files) {
 		file := filepath.Join(a.dir, filepath.FromSlash(name))
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
@@ -67,6 +118,9 @@ func (a *app) initialize(ci string) error {
 		out, err := os.OpenFile(file, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
 		if errors.Is(err, fs.ErrExist) {
 			fmt.Fprintf(a.w.Stdout, "kept %s\n", name)
+			if name == ".pre-commit-config.yaml" {
+				kept = true
+			}
 			continue
 		}
 		if err != nil {
@@ -81,8 +135,13 @@ func (a *app) initialize(ci string) error {
 		}
 		fmt.Fprintf(a.w.Stdout, "wrote %s\n", name)
 	}
-	if ci == "gitlab" {
+	switch {
+	case ci == "gitlab":
 		fmt.Fprintln(a.w.Stdout, "Include it in .gitlab-ci.yml:  include: .gitlab/spec.yml")
+	case ci == "pre-commit" && kept:
+		fmt.Fprintf(a.w.Stdout, "Add this below repos: in .pre-commit-config.yaml, unless it is there:\n%s", preCommitHook)
+	case ci == "pre-commit":
+		fmt.Fprintln(a.w.Stdout, "Switch it on:  pre-commit install")
 	}
 	fmt.Fprintln(a.w.Stdout, `Next: spec new "what you want"`)
 	return nil

@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"path"
 	"slices"
-	"strings"
 	"time"
 
 	"spec.example/spec/internal/trace"
@@ -20,13 +19,18 @@ type Options struct {
 	Strict   bool   // warnings fail too
 	Now      time.Time
 	Baseline []byte // fingerprints of findings to leave out, a line each
+	// BaselineFile is the path of the baseline, for findings about it.
+	BaselineFile string
+	// Before is the tree that a change began from: what was found there already is left out.
+	Before fs.FS
 }
 
 // A Report is the outcome of a check. Findings are sorted by place.
 type Report struct {
-	Findings spec.Diagnostics
-	Strict   bool
-	Features int
+	Findings   spec.Diagnostics
+	Suppressed []Suppressed // what a document or the baseline leaves out, sorted by place
+	Strict     bool
+	Features   int
 }
 
 // Failed tells whether the check's answer is no.
@@ -55,12 +59,14 @@ func Run(fsys fs.FS, root string, o Options) (Report, error) {
 	workspaces, diags := spec.Workspaces(fsys, root)
 	report := Report{Strict: o.Strict, Findings: diags}
 	var index *trace.Index
+	var names []string // of every feature, archived or not
 	tree, err := readTree(fsys, root)
 	if err != nil {
 		return report, fmt.Errorf("reading the tree: %v", err)
 	}
 	for _, w := range workspaces {
 		for _, loc := range w.Features {
+			names = append(names, path.Base(loc.Dir))
 			if loc.Archived || o.Feature != "" && path.Base(loc.Dir) != o.Feature && loc.Dir != o.Feature {
 				continue
 			}
@@ -86,7 +92,10 @@ func Run(fsys fs.FS, root string, o Options) (Report, error) {
 				s.aging()
 			}
 			s.content()
-			s.waive(o.Now)
+			for i := range s.found { // packages spec and plan know one feature only
+				s.found[i].Feature = s.feature.Name
+			}
+			report.Suppressed = append(report.Suppressed, s.waive(o.Now)...)
 			report.Findings = append(report.Findings, s.found...)
 			report.Features++
 		}
@@ -96,15 +105,54 @@ func Run(fsys fs.FS, root string, o Options) (Report, error) {
 		// steering without a feature, or in a directory that git does not see
 		report.Findings = append(report.Findings, steering(tree, path.Clean(root))...)
 	}
+	if index != nil && o.Feature == "" {
+		report.Findings = append(report.Findings, strayTags(index, names)...)
+	}
 	if o.Feature != "" && report.Features == 0 {
 		return report, fmt.Errorf("no feature %s", o.Feature)
 	}
-	report.baseline(o.Baseline)
 	report.Findings.Sort()
 	report.Findings = slices.CompactFunc(report.Findings, func(a, b spec.Diagnostic) bool {
 		return a.Code == b.Code && a.File == b.File && a.Line == b.Line && a.Column == b.Column && a.Message == b.Message
 	})
+	if o.Before != nil {
+		if err := report.since(root, o); err != nil {
+			return report, err
+		}
+	}
+	report.baseline(o)
+	report.Findings.Sort()
 	return report, nil
+}
+
+// since takes out what the tree that a change began from has too. A feature that was not there is a new one.
+func (r *Report) since(root string, o Options) error {
+	o.Baseline, o.Strict = nil, false
+	fsys := o.Before
+	o.Before = nil
+	if o.Feature != "" {
+		workspaces, _ := spec.Workspaces(fsys, root)
+		if !slices.ContainsFunc(workspaces, func(w spec.Workspace) bool {
+			return slices.ContainsFunc(w.Features, func(l spec.Location) bool {
+				return !l.Archived && (path.Base(l.Dir) == o.Feature || l.Dir == o.Feature)
+			})
+		}) {
+			return nil
+		}
+	}
+	before, err := Run(fsys, root, o)
+	if err != nil {
+		return fmt.Errorf("checking the tree before the change: %v", err)
+	}
+	known := map[string]int{}
+	for _, d := range before.Findings {
+		known[Fingerprint(d)]++
+	}
+	r.Findings = slices.DeleteFunc(r.Findings, func(d spec.Diagnostic) bool {
+		known[Fingerprint(d)]--
+		return known[Fingerprint(d)] >= 0
+	})
+	return nil
 }
 
 func (s *subject) lockFile() string { return path.Join(s.feature.Dir, "spec.lock") }
@@ -141,55 +189,3 @@ func (s *subject) report(code, file string, line int, id, message, hint string) 
 
 // severity changes the severity of the last finding.
 func (s *subject) severity(to spec.Severity) { s.found[len(s.found)-1].Severity = to }
-
-// Fingerprint names a finding independently of its line.
-func Fingerprint(d spec.Diagnostic) string {
-	return strings.Join([]string{d.Code, d.Feature, d.Subject, strings.Join(strings.Fields(d.Message), " ")}, "|")
-}
-
-func (r *Report) baseline(data []byte) {
-	known := map[string]int{}
-	for line := range strings.Lines(string(data)) {
-		if line = strings.TrimSpace(line); line != "" {
-			known[line]++
-		}
-	}
-	r.Findings = slices.DeleteFunc(r.Findings, func(d spec.Diagnostic) bool {
-		f := Fingerprint(d)
-		if known[f] > 0 {
-			known[f]--
-			return true
-		}
-		return false
-	})
-}
-
-// waive takes out findings that the document itself suppresses: <!-- spec:ignore SPEC105 until=2027-01-31 reason="…" -->
-// in the line above or on it. One that is past its date is a finding itself.
-func (s *subject) waive(now time.Time) {
-	for _, doc := range s.feature.Documents {
-		if !strings.Contains(string(doc.Data), "spec:ignore") {
-			continue
-		}
-		n := 0
-		for text := range strings.Lines(string(doc.Data)) {
-			n++
-			_, rest, ok := strings.Cut(text, "<!-- spec:ignore ")
-			if !ok {
-				continue
-			}
-			rest, _, _ = strings.Cut(rest, "-->")
-			code, rest, _ := strings.Cut(strings.TrimSpace(rest), " ")
-			_, until, _ := strings.Cut(rest, "until=")
-			until, _, _ = strings.Cut(until, " ")
-			end, err := time.Parse("2006-01-02", until)
-			if err != nil || now.After(end.AddDate(0, 0, 1)) {
-				s.report("SPEC504", doc.Path, n, code, fmt.Sprintf("the suppression of %s has no date or is past it", code), "mend the finding, or renew the date with a reason")
-				continue
-			}
-			s.found = slices.DeleteFunc(s.found, func(d spec.Diagnostic) bool {
-				return d.Code == code && d.File == doc.Path && (d.Line == n || d.Line == n+1)
-			})
-		}
-	}
-}

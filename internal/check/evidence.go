@@ -60,16 +60,37 @@ func (s *subject) evidence() {
 		ids = append(ids, r.ID)
 	}
 	for _, tag := range s.index.Tags {
-		if tag.Feature != s.feature.Name || known[tag.ID] || tag.Test == nil {
+		if tag.Feature != s.feature.Name || known[tag.ID] {
 			continue
 		}
 		hint := "tag one of " + s.feature.Documents[0].Path
 		if near := nearest(tag.ID, ids); near != "" {
 			hint = "did you mean " + near + "?"
 		}
-		s.found = append(s.found, spec.Diagnostic{Code: "SPEC304", Severity: severityOf("SPEC304"), File: tag.File, Line: tag.Line, Column: tag.Column, Feature: s.feature.Name, Subject: tag.ID,
+		s.found = append(s.found, spec.Diagnostic{Code: "SPEC304", Severity: severityOf("SPEC304"), File: tag.File, Line: tag.Line, Column: tag.Column, Length: len("spec:/") + len(tag.Feature) + len(tag.ID), Feature: s.feature.Name, Subject: tag.ID,
 			Message: fmt.Sprintf("the tag names criterion %s, which is not defined", tag.ID), Hint: hint})
 	}
+}
+
+// strayTags finds the tags of test code that name no feature but nearly one: a tag that nobody reads proves nothing. What
+// is not near any feature may be no tag at all.
+func strayTags(index *trace.Index, features []string) (found spec.Diagnostics) {
+	for _, tag := range index.Tags {
+		if tag.Test == nil || slices.Contains(features, tag.Feature) {
+			continue
+		}
+		best, most := "", min(2, len(tag.Feature)/3)
+		for _, f := range features {
+			if d := spec.Distance(tag.Feature, f); d <= most {
+				best, most = f, d-1
+			}
+		}
+		if best != "" {
+			found = append(found, spec.Diagnostic{Code: "SPEC304", Severity: severityOf("SPEC304"), File: tag.File, Line: tag.Line, Column: tag.Column, Length: len("spec:/") + len(tag.Feature) + len(tag.ID), Subject: tag.Feature + "/" + tag.ID,
+				Message: fmt.Sprintf("the tag names the feature %s, which is not there", tag.Feature), Hint: "did you mean spec:" + best + "/" + tag.ID + "?"})
+		}
+	}
+	return found
 }
 
 func nearest(id string, ids []string) string {

@@ -96,6 +96,9 @@ func (m *manifests) golang(file string, data []byte) {
 	for _, r := range f.Require {
 		if !r.Indirect {
 			at := r.Syntax.Start
+			if len(r.Syntax.Token) > 0 && r.Syntax.Token[0] == "require" { // a line of its own
+				at.LineRune += len("require ")
+			}
 			m.direct = append(m.direct, dependency{name: r.Mod.Path, version: strings.TrimPrefix(r.Mod.Version, "v"), file: file, line: at.Line, column: at.LineRune})
 		}
 	}

@@ -5,28 +5,33 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 	"unicode"
 
 	"spec.example/spec/spec"
 )
 
-// Render writes a report as text, json, github (workflow annotations), sarif or markdown. fsys is where the lines of the
-// text form are read.
+// Render writes a report as text, json, github (workflow annotations), sarif, junit, markdown or baseline. fsys is where
+// the lines of sources are read.
 func (r *Report) Render(format string, fsys fs.FS, color bool) ([]byte, error) {
 	switch format {
 	case "text":
 		return r.text(fsys, color), nil
 	case "json":
-		return marshal(map[string]any{"version": 1, "findings": append(spec.Diagnostics{}, r.Findings...), "counts": r.counts()})
+		return marshal(map[string]any{"version": 1, "findings": append(spec.Diagnostics{}, r.Findings...), "counts": r.counts(), "suppressed": append([]Suppressed{}, r.Suppressed...)})
 	case "github":
-		return r.github(), nil
+		return r.github(fsys), nil
 	case "sarif":
-		return r.sarif()
+		return r.sarif(fsys)
+	case "junit":
+		return r.junit()
 	case "markdown":
 		return r.markdown(), nil
+	case "baseline":
+		return r.fingerprints(), nil
 	}
-	return nil, fmt.Errorf("--format is text, json, github, sarif or markdown, not %q", format)
+	return nil, fmt.Errorf("--format is text, json, sarif, junit, github, markdown or baseline, not %q", format)
 }
 
 func marshal(v any) ([]byte, error) {
@@ -65,24 +70,14 @@ func (r *Report) text(fsys fs.FS, color bool) []byte {
 		return "\x1b[" + code + "m" + s + "\x1b[0m"
 	}
 	codes := map[spec.Severity]string{spec.Error: "31", spec.Warning: "33", spec.Note: "36"}
-	sources := map[string][]string{}
+	src := newSources(fsys)
 	for _, d := range r.Findings {
 		fmt.Fprintf(&b, "%s: %s %s: %s\n", clean(where(d)), paint(codes[d.Severity], string(d.Severity)), d.Code, clean(d.Message))
-		lines, ok := sources[d.File]
-		if !ok {
-			if data, err := fs.ReadFile(fsys, d.File); err == nil {
-				lines = strings.Split(string(data), "\n")
-			}
-			sources[d.File] = lines
-		}
-		if d.Line > 0 && d.Line <= len(lines) {
-			text := []rune(clean(strings.TrimRight(lines[d.Line-1], "\r")))
-			if len(text) > 110 {
-				text = append(text[:109], '…')
-			}
-			fmt.Fprintf(&b, "  %5d | %s\n", d.Line, string(text))
-			if d.Column > 1 {
-				fmt.Fprintf(&b, "        | %s^\n", strings.Repeat(" ", d.Column-1))
+		if text, ok := src.line(d.File, d.Line); ok {
+			shown, caret := excerpt(text, d.Column, d.Length)
+			fmt.Fprintf(&b, "  %5d | %s\n", d.Line, shown)
+			if caret != "" {
+				fmt.Fprintf(&b, "        | %s\n", caret)
 			}
 		}
 		if d.Hint != "" {
@@ -109,41 +104,83 @@ func where(d spec.Diagnostic) string {
 }
 
 // github writes workflow commands; their values are escaped as the runner documents it.
-func (r *Report) github() []byte {
+func (r *Report) github(fsys fs.FS) []byte {
 	var b bytes.Buffer
+	src := newSources(fsys)
 	value := strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A")
 	property := strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C")
 	kinds := map[spec.Severity]string{spec.Error: "error", spec.Warning: "warning", spec.Note: "notice"}
 	for _, d := range r.Findings {
-		fmt.Fprintf(&b, "::%s file=%s,line=%d,col=%d,title=%s::%s (%s)\n", kinds[d.Severity], property.Replace(d.File), max(d.Line, 1), max(d.Column, 1), d.Code, value.Replace(clean(d.Message)), value.Replace(clean(d.Hint)))
+		fmt.Fprintf(&b, "::%s file=%s,line=%d,col=%d,title=%s::%s (%s)\n", kinds[d.Severity], property.Replace(d.File), max(d.Line, 1), src.column(d), d.Code, value.Replace(clean(d.Message)), value.Replace(clean(d.Hint)))
 	}
 	return b.Bytes()
 }
 
+// maxComment bounds a Markdown comment: GitHub takes 65,536 characters.
+const maxComment = 60000
+
+// markdown writes a comment for a pull request, by severity.
 func (r *Report) markdown() []byte {
 	var b bytes.Buffer
 	c := r.counts()
-	fmt.Fprintf(&b, "### spec check: %d errors, %d warnings\n\n", c["error"], c["warning"])
-	for _, d := range r.Findings {
-		fmt.Fprintf(&b, "- **%s** `%s` %s — %s\n", d.Code, clean(where(d)), clean(d.Message), clean(d.Hint))
+	fmt.Fprintf(&b, "### spec check: %d errors, %d warnings, %d notes\n", c["error"], c["warning"], c["note"])
+	left := 0
+	for _, sev := range []spec.Severity{spec.Error, spec.Warning, spec.Note} {
+		if c[string(sev)] == 0 {
+			continue
+		}
+		fmt.Fprintf(&b, "\n**%ss**\n\n", sev)
+		for _, d := range r.Findings {
+			if d.Severity != sev {
+				continue
+			}
+			if b.Len() > maxComment {
+				left++
+				continue
+			}
+			fmt.Fprintf(&b, "- **%s** `%s` %s", d.Code, strings.ReplaceAll(clean(where(d)), "`", "'"), plain(d.Message))
+			if d.Hint != "" {
+				fmt.Fprintf(&b, " — %s", plain(d.Hint))
+			}
+			b.WriteByte('\n')
+		}
+	}
+	if left > 0 {
+		fmt.Fprintf(&b, "\n%d more; `spec check` shows all.\n", left)
 	}
 	return b.Bytes()
 }
 
-// sarif writes SARIF 2.1.0.
-func (r *Report) sarif() ([]byte, error) {
-	type m = map[string]any
-	levels := map[spec.Severity]string{spec.Error: "error", spec.Warning: "warning", spec.Note: "note"}
-	rules, results := []m{}, []m{}
-	for _, rule := range Rules() {
-		rules = append(rules, m{"id": rule.Code, "name": rule.Name, "shortDescription": m{"text": rule.Name}, "fullDescription": m{"text": rule.Text},
-			"help": m{"text": "Wrong: " + rule.Wrong + "\nRight: " + rule.Right}, "defaultConfiguration": m{"level": levels[rule.Severity]}})
-	}
+// plain makes text that came from a repository harmless in a comment: no mention, no markup, no HTML.
+func plain(s string) string {
+	return strings.NewReplacer("<", "&lt;", ">", "&gt;", "@", "@\u200b", "[", "\\[", "*", "\\*", "\n", " ").Replace(clean(s))
+}
+
+// fingerprints is a baseline of what is found now.
+func (r *Report) fingerprints() []byte {
+	var list []string
 	for _, d := range r.Findings {
-		results = append(results, m{"ruleId": d.Code, "level": levels[d.Severity], "message": m{"text": clean(d.Message) + " (" + clean(d.Hint) + ")"},
-			"partialFingerprints": m{"spec/v1": Fingerprint(d)},
-			"locations":           []m{{"physicalLocation": m{"artifactLocation": m{"uri": d.File}, "region": m{"startLine": max(d.Line, 1), "startColumn": max(d.Column, 1)}}}}})
+		list = append(list, Fingerprint(d))
 	}
-	return marshal(m{"$schema": "https://json.schemastore.org/sarif-2.1.0.json", "version": "2.1.0",
-		"runs": []m{{"tool": m{"driver": m{"name": "spec", "rules": rules}}, "results": results}}})
+	slices.Sort(list)
+	var b bytes.Buffer
+	b.WriteString("# Findings that are known, one a line: spec check --baseline FILE. Lines may only leave.\n")
+	for _, f := range list {
+		fmt.Fprintln(&b, f)
+	}
+	return b.Bytes()
+}
+
+// SuppressedText lists what is left out, with where and why.
+func (r *Report) SuppressedText() []byte {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "%d suppressed\n", len(r.Suppressed))
+	for _, s := range r.Suppressed {
+		fmt.Fprintf(&b, "%s: %s: %s\n  by %s", clean(where(s.Diagnostic)), s.Code, clean(s.Message), clean(s.By))
+		if s.Until != "" {
+			fmt.Fprintf(&b, " until %s", s.Until)
+		}
+		fmt.Fprintf(&b, ": %s\n", clean(s.Reason))
+	}
+	return b.Bytes()
 }

@@ -61,27 +61,11 @@ func (ix *Index) Test(feature, id, name, body string) *Test {
 	return nil
 }
 
-// commentMarks are how comments begin in the languages whose files are searched.
-func commentMarks(ext string) []string {
-	switch ext {
-	case ".go", ".ts", ".tsx", ".js", ".jsx", ".mjs", ".cjs", ".rs", ".java", ".kt", ".kts", ".cs", ".swift", ".scala", ".c", ".h", ".cc", ".cpp", ".dart":
-		return []string{"//", "/*", "*"}
-	case ".php":
-		return []string{"//", "#", "/*", "*"}
-	case ".py", ".rb", ".sh", ".bash", ".yaml", ".yml", ".txtar", ".toml", ".pl", ".ex", ".exs":
-		return []string{"#"}
-	case ".sql", ".lua", ".hs":
-		return []string{"--"}
-	case ".html", ".vue", ".svelte", ".xml":
-		return []string{"<!--"}
-	}
-	return nil
-}
-
 // Scan reads the tags of every source file below root, as git would see the tree.
 func Scan(fsys fs.FS, root string) (*Index, error) {
 	var files []string
 	modules := map[string]string{}
+	s := &scanner{fsys: fsys, modules: modules, packages: map[string]*goPackage{}, codes: map[string]*codePackage{}, langs: languageTable()}
 	err := spec.Walk(fsys, root, func(name string, d fs.DirEntry) error {
 		if d.IsDir() {
 			if d.Name() == "node_modules" {
@@ -94,7 +78,7 @@ func Scan(fsys fs.FS, root string) (*Index, error) {
 				modules[path.Dir(name)] = modfile.ModulePath(data)
 			}
 		}
-		if commentMarks(path.Ext(name)) != nil {
+		if s.byExtension(name) != nil || path.Ext(name) == ".txtar" {
 			files = append(files, name)
 		}
 		return nil
@@ -102,7 +86,6 @@ func Scan(fsys fs.FS, root string) (*Index, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &scanner{fsys: fsys, modules: modules, packages: map[string]*goPackage{}, codes: map[string]*codePackage{}}
 	found := make([][]Tag, len(files))
 	next := make(chan int)
 	var wg sync.WaitGroup
@@ -135,6 +118,7 @@ type scanner struct {
 	modules  map[string]string
 	mu       sync.Mutex
 	packages map[string]*goPackage
+	langs    map[string]*language // by extension
 	codeMu   sync.Mutex
 	codes    map[string]*codePackage
 }
@@ -150,11 +134,11 @@ func (s *scanner) file(name string) []Tag {
 	}
 	switch ext := path.Ext(name); {
 	case strings.HasSuffix(name, "_test.go"):
-		return s.goFile(name, data)
+		return append(s.goFile(name, data), s.goNames(name)...)
 	case ext == ".txtar":
 		return s.script(name, data)
 	default:
-		return s.lines(name, data, commentMarks(ext))
+		return s.other(name, data, s.byExtension(name))
 	}
 }
 
@@ -272,80 +256,64 @@ func itoa(n int) string {
 	return itoa(n/10) + string(rune('0'+n%10))
 }
 
-// lines reads the tags in the comments of a file of another language, and in the names of its tests.
-func (s *scanner) lines(name string, data []byte, marks []string) []Tag {
+// other reads the tags of a file of another language: those in its comments, and those in the names of its tests.
+//
+// A tag in a test's name belongs to that test, one in a group's name to every test of the group. A tag in a comment
+// belongs to the test that it stands in or on, with attributes and other comments between; then to the tests of the
+// group that it stands on; else it stands on code and proves nothing.
+func (s *scanner) other(name string, data []byte, lang *language) []Tag {
+	src := newSource(lang, string(data))
+	if lang.only == nil || lang.only.MatchString(name) {
+		src.outline()
+	}
+	described := map[int]*Test{}
 	var tags []Tag
-	all := strings.Split(string(data), "\n")
-	for i, text := range all {
-		at := strings.Index(text, "spec:")
-		if at < 0 {
-			continue
+	for off := 0; ; {
+		i := strings.Index(src.text[off:], "spec:")
+		if i < 0 {
+			return tags
 		}
-		comment := slices.ContainsFunc(marks, func(m string) bool { return strings.Contains(text[:at], m) })
-		if !comment && testName(text) == "" {
-			continue
-		}
-		for _, tag := range tagsIn(text) {
-			tag.File, tag.Line = name, i+1
-			tag.Test = otherTest(name, all, i)
-			tags = append(tags, tag)
-		}
-	}
-	return tags
-}
-
-// testName is the name of a test that a line begins, in the usual frameworks; "" for none.
-func testName(text string) string {
-	t := strings.TrimSpace(text)
-	for _, word := range []string{"it(", "test(", "it.only(", "test.only(", "specify(", "scenario("} {
-		if rest, ok := strings.CutPrefix(t, word); ok && rest != "" && strings.ContainsRune("'\"`", rune(rest[0])) {
-			if end := strings.IndexByte(rest[1:], rest[0]); end > 0 {
-				return rest[1 : 1+end]
-			}
-		}
-	}
-	for _, word := range []string{"def test_", "async def test_", "fn ", "pub fn ", "void ", "public void ", "fun ", "public function test", "it \"", "it '"} {
-		rest, ok := strings.CutPrefix(t, word)
-		if !ok {
-			continue
-		}
-		end := strings.IndexAny(rest, "(\"' ")
-		if end < 0 {
-			end = len(rest)
-		}
-		prefix := ""
-		if i := strings.Index(word, "test"); i >= 0 {
-			prefix = word[i:]
-		}
-		return prefix + rest[:end]
-	}
-	return ""
-}
-
-// otherTest is the test that a tag in another language belongs to: the one on its line, or the next one within ten lines
-// when the tag stands in a comment.
-func otherTest(name string, all []string, at int) *Test {
-	for i := at; i < len(all) && i <= at+10; i++ {
-		n := testName(all[i])
-		if n == "" {
-			continue
-		}
-		end := i + 1
-		for end < len(all) && testName(all[end]) == "" {
-			end++
-		}
-		body := strings.Join(all[i:end], "\n")
-		sum := sha256.Sum256([]byte(strings.Join(strings.Fields(body), " ")))
-		t := &Test{File: name, Name: n, Line: i + 1, Body: "sha256:" + hex.EncodeToString(sum[:]), Lines: true}
-		for line := range strings.Lines(body) {
-			for _, w := range []string{"assert", "expect(", "should", "Assert.", "must_"} {
-				if strings.Contains(line, w) {
-					t.Asserts++
-					break
+		at := off + i
+		n := src.lineOf(at)
+		end := src.starts[n] + len(src.lineText(n))
+		off = end
+		for _, tag := range tagsIn(src.text[src.starts[n]:end]) {
+			where := src.starts[n] + tag.Column - 1
+			tag.File, tag.Line = name, n+1
+			var owners []found
+			switch src.kinds[where] {
+			case inComment:
+				owners = src.owner(where)
+			default:
+				if owners = src.named(where); owners == nil {
+					continue // a string or code that only looks like a tag
 				}
 			}
+			if len(owners) == 0 {
+				tags = append(tags, tag)
+			}
+			for _, f := range owners {
+				if described[f.from] == nil {
+					described[f.from] = src.test(name, f)
+				}
+				tag.Test = described[f.from]
+				tags = append(tags, tag)
+			}
 		}
-		return t
+	}
+}
+
+// named lists the tests whose name, or whose group's name, an offset lies in.
+func (s *source) named(at int) []found {
+	for _, t := range s.tests {
+		if t.nameAt <= at && at < t.nameAt+len(t.name) {
+			return []found{t}
+		}
+	}
+	for _, g := range s.groups {
+		if g.nameAt <= at && at < g.nameAt+len(g.name) {
+			return s.inside(g)
+		}
 	}
 	return nil
 }
@@ -385,6 +353,7 @@ func (s *scanner) script(name string, data []byte) []Tag {
 		}
 		for _, tag := range tagsIn(text) {
 			tag.File, tag.Line, tag.Test = name, n-1, test
+			tag.Column += strings.Index(line, text)
 			tags = append(tags, tag)
 		}
 	}
