@@ -198,12 +198,12 @@ func TestDeliveryIsOnlyStoredAndStripeTriesAgainWhenItCannotBe(t *testing.T) {
 		t.Errorf("the delivery after that: status %d", got)
 	}
 	// Processing fails: the event is not lost, and a redelivery is no answer that it was done.
-	in.stripe.Fault = func(stripetest.Call) (int, bool) { return 401, true }
+	in.stripe.FailWith(401)
 	in.drain()
 	if n := in.count("SELECT count(*) FROM stripe_events WHERE processed_at IS NULL AND attempts = 1"); n != 2 {
 		t.Errorf("%d events wait for their second attempt, want 2", n)
 	}
-	in.stripe.Fault = nil
+	in.stripe.FailWith(0)
 	if _, err := in.pool.Exec(context.Background(), "UPDATE stripe_events SET next_attempt_at = now()"); err != nil {
 		t.Fatal(err)
 	}
