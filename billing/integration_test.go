@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -25,6 +28,35 @@ type service struct {
 	module *billing.Module
 	url    string
 	logs   *bytes.Buffer
+	mails  *mailbox
+}
+
+// A mailbox takes mails. While it is down it takes none.
+type mailbox struct {
+	mu    sync.Mutex
+	mails []billing.Mail
+	down  bool
+}
+
+func (m *mailbox) Send(_ context.Context, mail billing.Mail) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.down {
+		return errors.New("the mailbox is down")
+	}
+	m.mails = append(m.mails, mail)
+	return nil
+}
+
+// kinds lists what was sent, oldest first.
+func (m *mailbox) kinds() []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	kinds := []string{}
+	for _, mail := range m.mails {
+		kinds = append(kinds, mail.Kind)
+	}
+	return kinds
 }
 
 func newService(t *testing.T) *service {
@@ -39,10 +71,10 @@ func newService(t *testing.T) *service {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &service{t: t, pool: pool, stripe: stripetest.New(t), logs: new(bytes.Buffer)}
+	s := &service{t: t, pool: pool, stripe: stripetest.New(t), logs: new(bytes.Buffer), mails: new(mailbox)}
 	s.module, err = billing.New(billing.NewStore(pool), billing.Config{SecretKey: "sk_test_integration", WebhookSecrets: []string{s.stripe.Secret}, APIBase: s.stripe.URL, BaseURL: "https://host.test", Now: s.stripe.Now,
 		Prices: map[billing.Plan]string{billing.Monthly: "price_monthly", billing.Annual: "price_annual"}},
-		func(r *http.Request) (string, error) { return r.Header.Get("X-User"), nil }, slog.New(slog.NewTextHandler(s.logs, nil)))
+		func(r *http.Request) (string, error) { return r.Header.Get("X-User"), nil }, s.mails, slog.New(slog.NewTextHandler(s.logs, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +116,7 @@ func (s *service) settle() {
 	s.t.Helper()
 	for events := s.stripe.Events(); len(events) > 0; events = s.stripe.Events() {
 		for _, e := range events {
-			payload, header := s.stripe.Sign(e, s.stripe.Now())
+			payload, header := s.stripe.Sign(e, time.Now())
 			r, err := http.NewRequest("POST", s.url+"/api/billing/webhook", bytes.NewReader(payload))
 			if err != nil {
 				s.t.Fatal(err)
@@ -100,6 +132,9 @@ func (s *service) settle() {
 			}
 		}
 		if _, err := s.module.Worker.Drain(context.Background()); err != nil {
+			s.t.Fatal(err)
+		}
+		if _, err := s.module.Postman.Send(context.Background()); err != nil {
 			s.t.Fatal(err)
 		}
 	}
@@ -189,8 +224,8 @@ func TestCancelledSubscriptionRunsToTheEndAndCanBeBoughtAgain(t *testing.T) {
 	if got := s.amounts(user); len(got) != 1 {
 		t.Errorf("charged %v, want the first month alone", got)
 	}
-	if code, _ := s.do(user, "POST", "/api/billing/resume", ""); code != 404 {
-		t.Errorf("resume after the end: %d, want 404", code)
+	if code, _ := s.do(user, "POST", "/api/billing/resume", ""); code != 409 {
+		t.Errorf("resume after the end: %d, want 409", code)
 	}
 	s.buy(user, "annual")
 	if _, out := s.do(user, "GET", "/api/billing/status", ""); out["status"] != "active" || out["plan"] != "annual" {

@@ -39,9 +39,8 @@ var (
 // with the test.
 func New(t testing.TB) (*pgxpool.Pool, string) {
 	t.Helper()
-	once.Do(func() { admin, startErr = start() })
-	if startErr != nil {
-		t.Fatalf("no PostgreSQL for the tests: %v", startErr)
+	if _, err := URL(); err != nil {
+		t.Fatalf("no PostgreSQL for the tests: %v", err)
 	}
 	ctx := context.Background()
 	conn, err := pgx.Connect(ctx, admin)
@@ -72,6 +71,12 @@ func New(t testing.TB) (*pgxpool.Pool, string) {
 		t.Fatalf("creating the host's users: %v", err)
 	}
 	return pool, dsn
+}
+
+// URL is the connection string of the server, which is started when it was not yet.
+func URL() (string, error) {
+	once.Do(func() { admin, startErr = start() })
+	return admin, startErr
 }
 
 func withDatabase(dsn, name string) string {

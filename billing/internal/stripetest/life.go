@@ -74,8 +74,12 @@ func (s *Server) newSubscription(o M) M {
 func (s *Server) newInvoice(sub M, cents int64, reason string) M {
 	id := s.id("in")
 	sub["latest_invoice"] = id
+	var intent any
+	if cents > 0 {
+		intent = s.id("pi")
+	}
 	return s.put(M{"id": id, "object": "invoice", "customer": sub["customer"], "subscription": sub["id"], "amount_paid": 0, "amount_due": cents, "currency": item(sub)["price"].(M)["currency"], "status": "open",
-		"billing_reason": reason, "number": "N-" + strings.TrimPrefix(id, "in_test"), "hosted_invoice_url": "https://invoice.stripe.test/" + id, "created": s.now, "attempt_count": 0, "next_payment_attempt": nil,
+		"billing_reason": reason, "number": "N-" + strings.TrimPrefix(id, "in_test"), "hosted_invoice_url": "https://invoice.stripe.test/" + id, "created": s.now, "attempt_count": 0, "payment_intent": intent, "next_payment_attempt": nil,
 		"period_start": sub["current_period_start"], "period_end": sub["current_period_end"]})
 }
 
@@ -83,7 +87,6 @@ func (s *Server) newInvoice(sub M, cents int64, reason string) M {
 func (s *Server) paid(in M) {
 	in["status"], in["amount_paid"], in["next_payment_attempt"] = "paid", in["amount_due"], nil
 	if number(in["amount_due"]) > 0 {
-		in["payment_intent"] = s.id("pi")
 		in["charge"] = s.put(M{"id": s.id("ch"), "object": "charge", "customer": in["customer"], "invoice": in["id"], "amount": in["amount_due"], "currency": in["currency"],
 			"payment_intent": in["payment_intent"], "refunded": false, "amount_refunded": 0, "created": s.now})["id"]
 	}

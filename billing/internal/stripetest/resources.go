@@ -31,6 +31,17 @@ func (s *Server) route(c Call) (M, *apiError) {
 			return s.upcoming(c.Form)
 		case o == nil:
 			return nil, missing(id)
+		case name == "invoices" && c.Form.Get("expand[0]") == "payment_intent" && o["payment_intent"] != nil:
+			expanded := clone(o)
+			status := "succeeded"
+			if o["status"] == "open" {
+				status = "requires_payment_method"
+				if s.objects[o["customer"].(string)]["card"] == Card3DS {
+					status = "requires_action"
+				}
+			}
+			expanded["payment_intent"] = M{"id": o["payment_intent"], "object": "payment_intent", "status": status}
+			return expanded, nil
 		default:
 			return o, nil
 		}
