@@ -39,21 +39,13 @@ var (
 // with the test.
 func New(t testing.TB) (*pgxpool.Pool, string) {
 	t.Helper()
-	if _, err := URL(); err != nil {
-		t.Fatalf("no PostgreSQL for the tests: %v", err)
-	}
 	ctx := context.Background()
-	conn, err := pgx.Connect(ctx, admin)
-	if err != nil {
-		t.Fatalf("connecting to PostgreSQL: %v", err)
-	}
-	defer conn.Close(ctx)
 	defer runtime.KeepAlive(held) // collected, it would be closed, and the server end
 	name := fmt.Sprintf("t%d_%d_%d", os.Getpid(), time.Now().UnixNano(), number.Add(1))
-	if _, err := conn.Exec(ctx, "CREATE DATABASE "+name); err != nil {
-		t.Fatalf("creating a database: %v", err)
+	dsn, err := Database(ctx, name)
+	if err != nil {
+		t.Fatalf("no PostgreSQL for the tests: %v", err)
 	}
-	dsn := withDatabase(admin, name)
 	pool, err := pgxpool.New(ctx, dsn)
 	if err != nil {
 		t.Fatalf("connecting to the test's database: %v", err)
@@ -77,6 +69,23 @@ func New(t testing.TB) (*pgxpool.Pool, string) {
 func URL() (string, error) {
 	once.Do(func() { admin, startErr = start() })
 	return admin, startErr
+}
+
+// Database creates a database on the server and returns its connection string.
+func Database(ctx context.Context, name string) (string, error) {
+	server, err := URL()
+	if err != nil {
+		return "", err
+	}
+	conn, err := pgx.Connect(ctx, server)
+	if err != nil {
+		return "", err
+	}
+	defer conn.Close(ctx)
+	if _, err := conn.Exec(ctx, "CREATE DATABASE "+pgx.Identifier{name}.Sanitize()); err != nil {
+		return "", err
+	}
+	return withDatabase(server, name), nil
 }
 
 func withDatabase(dsn, name string) string {
