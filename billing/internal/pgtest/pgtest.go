@@ -207,7 +207,7 @@ func ready(dsn string) error {
 		conn, err := pgx.Connect(ctx, dsn)
 		if err == nil {
 			defer conn.Close(ctx)
-			_, err = conn.Exec(ctx, "CREATE ROLE "+role+" LOGIN CREATEDB")
+			_, err = conn.Exec(ctx, "CREATE ROLE "+role+" LOGIN CREATEDB CREATEROLE")
 			return err
 		}
 		select {
