@@ -215,23 +215,6 @@ func (s *Store) Invoices(ctx context.Context, userID, after string, limit int) (
 	return invoices, err
 }
 
-// RememberPrices keeps what the configured prices stand for. Those of before stay known, and are not active any more.
-func (s *Store) RememberPrices(ctx context.Context, c Config) error {
-	return s.InTx(ctx, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, `UPDATE prices SET active = false WHERE active AND NOT price_id = ANY ($1)`, []string{c.Prices[Monthly], c.Prices[Annual]}); err != nil {
-			return err
-		}
-		for _, plan := range []Plan{Monthly, Annual} {
-			t := c.Terms(plan)
-			if _, err := tx.Exec(ctx, `INSERT INTO prices (price_id, plan, unit_amount, currency, interval_days, active) VALUES ($1, $2, $3, $4, $5, true)
-				ON CONFLICT (price_id) DO UPDATE SET active = true`, c.Prices[plan], plan, t.Amount, t.Currency, t.IntervalDays); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
 // LockCustomer waits for the lock that orders everything that is done for one customer, until the transaction ends.
 func LockCustomer(ctx context.Context, tx pgx.Tx, customerID string) error {
 	_, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtextextended($1, 0))`, "billing:"+customerID)

@@ -185,3 +185,20 @@ func at(seconds int64) time.Time {
 func isForeign(err error) bool {
 	return errors.Is(err, ErrForeign) || isStripeError(err, 404)
 }
+
+// RememberPrices keeps what the configured prices stand for. Those of before stay known, and are not active any more.
+func (s *Store) RememberPrices(ctx context.Context, c Config) error {
+	return s.InTx(ctx, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, `UPDATE prices SET active = false WHERE active AND NOT price_id = ANY ($1)`, []string{c.Prices[Monthly], c.Prices[Annual]}); err != nil {
+			return err
+		}
+		for _, plan := range []Plan{Monthly, Annual} {
+			t := c.Terms(plan)
+			if _, err := tx.Exec(ctx, `INSERT INTO prices (price_id, plan, unit_amount, currency, interval_days, active) VALUES ($1, $2, $3, $4, $5, true)
+				ON CONFLICT (price_id) DO UPDATE SET active = true`, c.Prices[plan], plan, t.Amount, t.Currency, t.IntervalDays); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
