@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stripe/stripe-go/v76"
+	"github.com/stripe/stripe-go/v76/invoice"
 	"github.com/stripe/stripe-go/v76/subscription"
 	"github.com/stripe/stripe-go/v76/subscriptionschedule"
 )
@@ -36,33 +38,52 @@ func (a *API) schedules() subscriptionschedule.Client {
 	return subscriptionschedule.Client{B: a.stripe.backend, Key: a.stripe.config.SecretKey}
 }
 
+// A step is how one kind of change is made.
+type step struct {
+	check func(*Subscription) error            // refuses what makes no sense for the subscription
+	done  func(*Subscription) bool             // tells whether there is nothing to do any more
+	do    func(context.Context, *change) error // asks Stripe
+	once  bool                                 // asking again is a mistake, not the same wish: money moves
+}
+
 // change carries out a change of the user's live subscription: it takes up the one that is open when a retry asks for the
 // same, and refuses while another is open.
-func (a *API) change(w http.ResponseWriter, r *http.Request, userID, kind string, check func(*Subscription) error, do func(context.Context, *change) error) error {
+func (a *API) change(w http.ResponseWriter, r *http.Request, userID, kind string, s step) error {
 	ctx := r.Context()
-	sub, err := a.store.Live(ctx, userID)
+	sub, err := a.live(ctx, userID)
 	if err != nil {
 		return err
 	}
-	if err := check(sub); err != nil {
-		return err
-	}
-	c, err := a.openChange(ctx, sub, kind)
+	c, err := a.resumeChange(ctx, sub, kind)
 	if err != nil {
 		return err
 	}
-	// Between the first look and the row, another request may have made the change: look again, now that the row keeps
-	// others out.
+	resumed := c != nil
+	if !resumed {
+		if !s.once && s.done(sub) {
+			return a.answerCurrent(ctx, w, userID)
+		}
+		if err := s.check(sub); err != nil {
+			return err
+		}
+		if c, err = a.openChange(ctx, sub, kind); err != nil {
+			return err
+		}
+	}
+	// Between the first look and the row, another request may have made the change, or the lost answer of this one: look
+	// again, now that the row keeps others out.
 	if err := a.Sync(ctx, sub.StripeID, "user:"+kind); err != nil {
-		return err // the row stays open: a retry takes it up
+		return errors.Join(err, a.letGo(ctx, c))
 	}
-	if c.sub, err = a.store.Live(ctx, userID); err == nil {
-		err = check(c.sub)
+	if c.sub, err = a.live(ctx, userID); err == nil && s.done(c.sub) && (resumed || !s.once) {
+		return errors.Join(a.closeChange(ctx, c, "done", ""), a.answerCurrent(ctx, w, userID))
+	} else if err == nil {
+		err = s.check(c.sub)
 	}
 	if err != nil {
 		return errors.Join(err, a.closeChange(ctx, c, "failed", "no longer possible"))
 	}
-	err = do(ctx, c)
+	err = s.do(ctx, c)
 	switch {
 	case isStripeError(err, http.StatusPaymentRequired):
 		// Nothing was changed at Stripe. The next try is a new row, and so a new key: an old one would replay the refusal.
@@ -75,8 +96,11 @@ func (a *API) change(w http.ResponseWriter, r *http.Request, userID, kind string
 			return closeErr
 		}
 		return fmt.Errorf("%s of %s: %v", kind, sub.StripeID, err)
+	case isStripeError(err, http.StatusConflict):
+		return ErrBusy // the same request is under way
 	case err != nil:
-		return fmt.Errorf("%s of %s: %v", kind, sub.StripeID, err) // it stays open: a retry sends the same again
+		// Nobody knows whether Stripe made it: the row stays open, and a retry sends the same again.
+		return errors.Join(fmt.Errorf("%s of %s: %v", kind, sub.StripeID, err), a.letGo(ctx, c))
 	}
 	// The state is written before the row is closed: whoever comes next sees it.
 	if err := a.Sync(ctx, sub.StripeID, "user:"+kind); err != nil {
@@ -85,39 +109,48 @@ func (a *API) change(w http.ResponseWriter, r *http.Request, userID, kind string
 	if err := a.closeChange(ctx, c, "done", ""); err != nil {
 		return err
 	}
-	current, err := a.store.Current(ctx, userID)
+	return a.answerCurrent(ctx, w, userID)
+}
+
+// live is the user's live subscription. One that has ended is not found, but refused: it cannot be changed any more.
+func (a *API) live(ctx context.Context, userID string) (*Subscription, error) {
+	sub, err := a.store.Current(ctx, userID)
+	if err == nil && !sub.Status.Live() {
+		return nil, &problem{status: http.StatusConflict, text: "the subscription has ended; subscribe again"}
+	}
+	return sub, err
+}
+
+func (a *API) answerCurrent(ctx context.Context, w http.ResponseWriter, userID string) error {
+	a.changed(userID)
+	sub, err := a.store.Current(ctx, userID)
 	if err != nil {
 		return err
 	}
-	answer(w, http.StatusOK, current)
+	answer(w, http.StatusOK, a.view(sub, time.Time{}))
 	return nil
 }
 
-// openChange inserts the row of a change, or returns the open one of the same kind.
-func (a *API) openChange(ctx context.Context, sub *Subscription, kind string) (*change, error) {
+// How long an open change belongs to the request that works on it, and how long it may be taken up by one that asks for
+// the same. What is older is given up: what the user wanted then may not be what they want now.
+const (
+	holdChange    = 30 * time.Second
+	abandonChange = 10 * time.Minute
+)
+
+// resumeChange takes up the open change of a subscription when it is of the same kind and nobody works on it; nil for
+// none. An open one of another kind that nobody takes up is given up after a while.
+func (a *API) resumeChange(ctx context.Context, sub *Subscription, kind string) (*change, error) {
+	if _, err := a.store.pool.Exec(ctx, `UPDATE change_requests SET state = 'failed', error = 'abandoned', finished_at = now()
+		WHERE stripe_subscription_id = $1 AND state = 'open' AND (held_until < now() AND created_at < now() - make_interval(secs => $2) OR kind <> $3 AND held_until < now() - make_interval(secs => $4))`, sub.StripeID, abandonChange.Seconds(), kind, holdChange.Seconds()); err != nil {
+		return nil, err
+	}
 	c := &change{kind: kind, sub: sub}
-	switch kind {
-	case "upgrade":
-		c.params = changeParams{ProrationDate: a.now().Unix(), Price: a.stripe.config.Prices[Annual]}
-	case "downgrade":
-		c.params = changeParams{Price: a.stripe.config.Prices[Monthly]}
-	}
-	params, err := json.Marshal(c.params)
-	if err != nil {
-		return nil, err
-	}
-	err = a.store.pool.QueryRow(ctx, `INSERT INTO change_requests (user_id, stripe_subscription_id, kind, params) VALUES ($1, $2, $3, $4) RETURNING id::text`, sub.UserID, sub.StripeID, kind, params).Scan(&c.id)
-	if err == nil {
-		return c, nil
-	}
-	if !violates(err, "change_requests_one_open") {
-		return nil, err
-	}
-	var age float64 // seconds
-	err = a.store.pool.QueryRow(ctx, `SELECT id::text, kind, params, extract(epoch FROM now() - created_at)::float8 FROM change_requests WHERE stripe_subscription_id = $1 AND state = 'open'`, sub.StripeID).
-		Scan(&c.id, &c.kind, &params, &age)
-	if errors.Is(err, pgx.ErrNoRows) || err == nil && (c.kind != kind || age < retryAfter.Seconds()) {
-		return nil, ErrBusy
+	var params []byte
+	err := a.store.pool.QueryRow(ctx, `UPDATE change_requests SET held_until = now() + make_interval(secs => $3)
+		WHERE stripe_subscription_id = $1 AND kind = $2 AND state = 'open' AND held_until < now() RETURNING id::text, params`, sub.StripeID, kind, holdChange.Seconds()).Scan(&c.id, &params)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, nil
 	}
 	if err != nil {
 		return nil, err
@@ -125,12 +158,50 @@ func (a *API) openChange(ctx context.Context, sub *Subscription, kind string) (*
 	return c, json.Unmarshal(params, &c.params)
 }
 
-// retryAfter is how long an open change belongs to the request that opened it; later, one that asks for the same takes it
-// up.
-const retryAfter = 10 * time.Second
+// openChange inserts the row of a change.
+func (a *API) openChange(ctx context.Context, sub *Subscription, kind string) (*change, error) {
+	c := &change{kind: kind, sub: sub}
+	switch kind {
+	case "upgrade":
+		c.params = changeParams{Price: a.stripe.config.Prices[Annual]}
+		c.params.ProrationDate, _ = a.quote(ctx, sub)
+	case "downgrade":
+		c.params = changeParams{Price: a.stripe.config.Prices[Monthly]}
+	}
+	params, err := json.Marshal(c.params)
+	if err != nil {
+		return nil, err
+	}
+	err = a.store.pool.QueryRow(ctx, `INSERT INTO change_requests (user_id, stripe_subscription_id, kind, params, held_until) VALUES ($1, $2, $3, $4, now() + make_interval(secs => $5)) RETURNING id::text`,
+		sub.UserID, sub.StripeID, kind, params, holdChange.Seconds()).Scan(&c.id)
+	if violates(err, "change_requests_one_open") {
+		return nil, ErrBusy
+	}
+	return c, err
+}
+
+// quote asks Stripe what an upgrade costs at this moment, and which moment that is: Stripe's clock is the one that
+// prorates. Where Stripe gives no answer our own clock is good enough, and the amount is unknown (-1).
+func (a *API) quote(ctx context.Context, sub *Subscription) (date, cents int64) {
+	params := &stripe.InvoiceUpcomingParams{Subscription: stripe.String(sub.StripeID), SubscriptionProrationBehavior: stripe.String("always_invoice"), SubscriptionBillingCycleAnchorNow: stripe.Bool(true),
+		SubscriptionItems: []*stripe.SubscriptionItemsParams{{ID: stripe.String(sub.ItemID), Price: stripe.String(a.stripe.config.Prices[Annual])}}}
+	params.Context = ctx
+	start, end := sub.CurrentPeriodStart.Unix(), sub.CurrentPeriodEnd.Unix()
+	in, err := (invoice.Client{B: a.stripe.backend, Key: a.stripe.config.SecretKey}).Upcoming(params)
+	if err == nil && in.SubscriptionProrationDate >= start && in.SubscriptionProrationDate <= end {
+		return in.SubscriptionProrationDate, in.AmountDue
+	}
+	return min(max(a.now().Unix(), start), end), -1
+}
 
 func (a *API) closeChange(ctx context.Context, c *change, state, why string) error {
 	_, err := a.store.pool.Exec(context.WithoutCancel(ctx), `UPDATE change_requests SET state = $2, error = $3, finished_at = now() WHERE id = $1`, c.id, state, why)
+	return err
+}
+
+// letGo lets the next request take up an open change at once.
+func (a *API) letGo(ctx context.Context, c *change) error {
+	_, err := a.store.pool.Exec(context.WithoutCancel(ctx), `UPDATE change_requests SET held_until = now() - interval '1 second' WHERE id = $1`, c.id)
 	return err
 }
 
@@ -151,40 +222,56 @@ func (a *API) release(ctx context.Context, c *change) error {
 }
 
 // upgrade changes from monthly to annual at once: POST → the subscription. The rest of the month is credited to the
-// second, the year is charged now and begins now. A declined card changes nothing (402).
+// second, the year is charged now and begins now. A declined card changes nothing (402). During a trial the price is
+// swapped and the trial goes on; while a downgrade is pending, to upgrade is to drop it.
 func (a *API) upgrade(w http.ResponseWriter, r *http.Request, userID string) error {
-	return a.change(w, r, userID, "upgrade", func(s *Subscription) error {
-		if s.Plan == Annual || s.Status == Trialing {
-			return &problem{status: http.StatusConflict, text: "only a running monthly subscription can be upgraded"}
-		}
-		return nil
-	}, func(ctx context.Context, c *change) error {
-		if err := a.release(ctx, c); err != nil {
+	return a.change(w, r, userID, "upgrade", step{
+		once: true,
+		check: func(s *Subscription) error {
+			switch {
+			case s.Plan == Annual && s.PendingPlan == "":
+				return &problem{status: http.StatusConflict, text: "the plan is annual already"}
+			case s.Status != Active && s.Status != Trialing:
+				return &problem{status: http.StatusConflict, text: "pay the open invoice first"}
+			case s.CancelAtPeriodEnd:
+				return &problem{status: http.StatusConflict, text: "the subscription is cancelled; resume it first"}
+			}
+			return nil
+		},
+		done: func(s *Subscription) bool { return s.Plan == Annual && s.PendingPlan == "" },
+		do: func(ctx context.Context, c *change) error {
+			if err := a.release(ctx, c); err != nil || c.sub.Plan == Annual {
+				return err
+			}
+			params := &stripe.SubscriptionParams{
+				Items:             []*stripe.SubscriptionItemsParams{{ID: stripe.String(c.sub.ItemID), Price: stripe.String(c.params.Price)}},
+				ProrationBehavior: stripe.String("always_invoice"), ProrationDate: stripe.Int64(c.params.ProrationDate),
+				BillingCycleAnchorNow: stripe.Bool(true), PaymentBehavior: stripe.String("error_if_incomplete"),
+			}
+			if c.sub.Status == Trialing {
+				params = &stripe.SubscriptionParams{Items: params.Items, ProrationBehavior: stripe.String("none")}
+			}
+			params.Context = ctx
+			params.SetIdempotencyKey(c.id)
+			_, err := a.subscriptions().Update(c.sub.StripeID, params)
 			return err
-		}
-		params := &stripe.SubscriptionParams{
-			Items:                 []*stripe.SubscriptionItemsParams{{ID: stripe.String(c.sub.ItemID), Price: stripe.String(c.params.Price)}},
-			ProrationBehavior:     stripe.String("always_invoice"),
-			ProrationDate:         stripe.Int64(c.params.ProrationDate),
-			BillingCycleAnchorNow: stripe.Bool(true),
-			PaymentBehavior:       stripe.String("error_if_incomplete"),
-		}
-		params.Context = ctx
-		params.SetIdempotencyKey(c.id)
-		_, err := a.subscriptions().Update(c.sub.StripeID, params)
-		return err
+		},
 	})
 }
 
 // downgrade changes from annual to monthly at the end of the period: POST → the subscription. Nothing is charged or
 // credited now. Asking twice is asking once.
 func (a *API) downgrade(w http.ResponseWriter, r *http.Request, userID string) error {
-	return a.change(w, r, userID, "downgrade", func(s *Subscription) error {
-		if s.Plan == Monthly || s.CancelAtPeriodEnd {
-			return &problem{status: http.StatusConflict, text: "only a running annual subscription can be downgraded"}
-		}
-		return nil
-	}, a.schedule)
+	return a.change(w, r, userID, "downgrade", step{
+		check: func(s *Subscription) error {
+			if s.Plan == Monthly || s.CancelAtPeriodEnd || s.Status != Active && s.Status != Trialing {
+				return &problem{status: http.StatusConflict, text: "only a running annual subscription can be downgraded"}
+			}
+			return nil
+		},
+		done: func(s *Subscription) bool { return s.Plan == Annual && s.PendingPlan == Monthly },
+		do:   a.schedule,
+	})
 }
 
 // schedule makes a schedule and gives it its second phase. A crash in between leaves a schedule that changes nothing;
@@ -222,25 +309,81 @@ func (a *API) schedule(ctx context.Context, c *change) error {
 	return err
 }
 
-// cancel ends the subscription with its period: POST → the subscription, which stays active until then.
+// cancel ends the subscription with its period: POST → the subscription, which stays active until then. With
+// {"immediately": true} a trial ends now. A subscription whose payment has failed ends now in any case: what was not paid
+// for gives no access, and its open invoice is not tried again.
 func (a *API) cancel(w http.ResponseWriter, r *http.Request, userID string) error {
-	return a.atPeriodEnd(w, r, userID, "cancel", true)
+	var in struct {
+		Immediately bool `json:"immediately"`
+	}
+	if r.Header.Get("Content-Type") == "application/x-www-form-urlencoded" {
+		in.Immediately = r.PostFormValue("immediately") == "yes"
+	} else if body, err := io.ReadAll(r.Body); err != nil {
+		return &problem{status: http.StatusBadRequest, text: "the body cannot be read"}
+	} else if len(body) > 0 && json.Unmarshal(body, &in) != nil {
+		return &problem{status: http.StatusBadRequest, text: "the body is no JSON"}
+	}
+	now := func(s *Subscription) bool { return in.Immediately || s.Status == PastDue || s.Status == Unpaid }
+	return a.change(w, r, userID, "cancel", step{
+		check: func(s *Subscription) error {
+			if in.Immediately && s.Status == Active {
+				return &problem{status: http.StatusConflict, text: "the period is paid for; the subscription ends with it"}
+			}
+			return nil
+		},
+		done: func(s *Subscription) bool { return s.CancelAtPeriodEnd && !now(s) },
+		do: func(ctx context.Context, c *change) error {
+			if err := a.release(ctx, c); err != nil {
+				return err
+			}
+			if !now(c.sub) {
+				return a.setCancel(ctx, c, true)
+			}
+			if err := a.voidOpen(ctx, c); err != nil {
+				return err
+			}
+			params := &stripe.SubscriptionCancelParams{InvoiceNow: stripe.Bool(false), Prorate: stripe.Bool(false)}
+			params.Context = ctx
+			params.SetIdempotencyKey(c.id)
+			_, err := a.subscriptions().Cancel(c.sub.StripeID, params)
+			return err
+		},
+	})
+}
+
+// voidOpen gives up the invoice that could not be charged.
+func (a *API) voidOpen(ctx context.Context, c *change) error {
+	current, err := a.fetch(ctx, c.sub.StripeID)
+	if err != nil || current.LatestInvoice == nil || current.LatestInvoice.ID == "" {
+		return err
+	}
+	invoices := invoice.Client{B: a.stripe.backend, Key: a.stripe.config.SecretKey}
+	get := &stripe.InvoiceParams{}
+	get.Context = ctx
+	in, err := invoices.Get(current.LatestInvoice.ID, get)
+	if err != nil || in.Status != stripe.InvoiceStatusOpen {
+		return err
+	}
+	params := &stripe.InvoiceVoidInvoiceParams{}
+	params.Context = ctx
+	params.SetIdempotencyKey(c.id + ":void")
+	_, err = invoices.VoidInvoice(in.ID, params)
+	return err
 }
 
 // resume takes a cancellation back before it takes effect: POST → the subscription.
 func (a *API) resume(w http.ResponseWriter, r *http.Request, userID string) error {
-	return a.atPeriodEnd(w, r, userID, "resume", false)
+	return a.change(w, r, userID, "resume", step{
+		check: func(s *Subscription) error { return nil },
+		done:  func(s *Subscription) bool { return !s.CancelAtPeriodEnd },
+		do:    func(ctx context.Context, c *change) error { return a.setCancel(ctx, c, false) },
+	})
 }
 
-func (a *API) atPeriodEnd(w http.ResponseWriter, r *http.Request, userID, kind string, end bool) error {
-	return a.change(w, r, userID, kind, func(*Subscription) error { return nil }, func(ctx context.Context, c *change) error {
-		if err := a.release(ctx, c); err != nil {
-			return err
-		}
-		params := &stripe.SubscriptionParams{CancelAtPeriodEnd: stripe.Bool(end)}
-		params.Context = ctx
-		params.SetIdempotencyKey(c.id)
-		_, err := a.subscriptions().Update(c.sub.StripeID, params)
-		return err
-	})
+func (a *API) setCancel(ctx context.Context, c *change, end bool) error {
+	params := &stripe.SubscriptionParams{CancelAtPeriodEnd: stripe.Bool(end)}
+	params.Context = ctx
+	params.SetIdempotencyKey(c.id)
+	_, err := a.subscriptions().Update(c.sub.StripeID, params)
+	return err
 }

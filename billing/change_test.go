@@ -76,7 +76,7 @@ func TestUpgradeTwiceAtOnceIsOneCharge(t *testing.T) {
 }
 
 // spec:subscription-billing/7.2
-func TestDeclinedUpgradeChangesNothing(t *testing.T) {
+func TestH31_DeclinedUpgradeChangesNothing(t *testing.T) {
 	s := newShop(t)
 	user, id := s.subscribed("monthly")
 	s.stripe.Advance(10 * stripetest.Day)
@@ -98,7 +98,7 @@ func TestDeclinedUpgradeChangesNothing(t *testing.T) {
 }
 
 // spec:subscription-billing/7.3
-func TestDowngradeWaitsForTheEndOfThePeriod(t *testing.T) {
+func Test33_DowngradeWaitsForTheEndOfThePeriod(t *testing.T) {
 	s := newShop(t)
 	user, id := s.subscribed("annual")
 	s.stripe.Advance(100 * stripetest.Day)
@@ -126,7 +126,7 @@ func TestDowngradeWaitsForTheEndOfThePeriod(t *testing.T) {
 }
 
 // spec:subscription-billing/7.4
-func TestPendingDowngradeGivesWay(t *testing.T) {
+func TestH35_PendingDowngradeGivesWay(t *testing.T) {
 	s := newShop(t)
 	user, id := s.subscribed("annual")
 	if code, out := s.call(user, "POST", "/api/billing/downgrade", ""); code != 200 {
@@ -142,6 +142,17 @@ func TestPendingDowngradeGivesWay(t *testing.T) {
 	}
 	if !released || s.stripe.Object(id)["schedule"] != nil {
 		t.Error("the schedule was not released")
+	}
+	user, id = s.subscribed("annual")
+	if code, out := s.call(user, "POST", "/api/billing/downgrade", ""); code != 200 || out["pending_plan"] != "monthly" {
+		t.Fatalf("%d %v", code, out)
+	}
+	code, out = s.call(user, "POST", "/api/billing/upgrade", "")
+	if code != 200 || out["plan"] != "annual" || out["pending_plan"] != nil || s.stripe.Object(id)["schedule"] != nil {
+		t.Errorf("upgrade while a downgrade is pending: %d %v", code, out)
+	}
+	if got := s.charged(id); len(got) != 1 {
+		t.Errorf("staying on annual charged %v", got)
 	}
 }
 

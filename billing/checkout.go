@@ -2,9 +2,11 @@ package billing
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -12,6 +14,7 @@ import (
 	portal "github.com/stripe/stripe-go/v76/billingportal/session"
 	"github.com/stripe/stripe-go/v76/checkout/session"
 	"github.com/stripe/stripe-go/v76/customer"
+	"github.com/stripe/stripe-go/v76/form"
 )
 
 // checkout opens Stripe's hosted page for a plan: POST {"plan": "monthly"} → {"url": …}. Access comes later, from the
@@ -27,16 +30,14 @@ func (a *API) checkout(w http.ResponseWriter, r *http.Request, userID string) er
 		return &problem{status: http.StatusBadRequest, text: fmt.Sprintf("plan is monthly or annual, not %q", in.Plan)}
 	}
 	ctx := r.Context()
-	if _, err := a.store.Live(ctx, userID); err == nil {
-		p := &problem{status: http.StatusConflict, text: "there is a subscription already"}
+	url, err := a.openSession(ctx, userID, in.Plan)
+	if errors.Is(err, errSubscribed) {
+		p := *errSubscribed
 		if url, err := a.portalURL(ctx, userID); err == nil {
 			p.extra = map[string]any{"portal": url}
 		}
-		return p
-	} else if !errors.Is(err, ErrNotFound) {
-		return err
+		return &p
 	}
-	url, err := a.openSession(ctx, userID, in.Plan)
 	if err != nil {
 		return err
 	}
@@ -47,20 +48,39 @@ func (a *API) checkout(w http.ResponseWriter, r *http.Request, userID string) er
 // openSession returns the page of the user's one open checkout session. Parallel requests wait for each other on the
 // user's row, so that there is one customer and at most one open session.
 func (a *API) openSession(ctx context.Context, userID string, plan Plan) (url string, err error) {
+	if _, err := a.store.Live(ctx, userID); err == nil {
+		return "", errSubscribed
+	} else if !errors.Is(err, ErrNotFound) {
+		return "", err
+	}
+	paid := ""
 	err = a.store.InTx(ctx, func(tx pgx.Tx) error {
 		customerID, err := a.customer(ctx, tx, userID)
 		if err != nil {
 			return err
 		}
+		var trials bool // a second trial would never end
+		if err := tx.QueryRow(ctx, `SELECT NOT EXISTS (SELECT FROM subscriptions WHERE user_id = $1)`, userID).Scan(&trials); err != nil {
+			return err
+		}
 		var id, openPlan, openURL string
 		err = tx.QueryRow(ctx, `SELECT id, plan, url FROM checkout_sessions WHERE user_id = $1 AND state = 'open' AND expires_at > $2`, userID, a.now()).Scan(&id, &openPlan, &openURL)
 		switch {
-		case err == nil && openPlan == string(plan):
-			url = openURL
-			return nil
 		case err == nil:
-			if err := a.expire(ctx, id); err != nil {
+			open, subscriptionID, err := a.stillOpen(ctx, id)
+			switch {
+			case err != nil:
 				return err
+			case subscriptionID != "": // it was paid, and the webhook is not there yet
+				paid = subscriptionID
+				return nil
+			case open && openPlan == string(plan):
+				url = openURL
+				return nil
+			case open:
+				if err := a.expire(ctx, id); err != nil {
+					return err
+				}
 			}
 		case !errors.Is(err, pgx.ErrNoRows):
 			return err
@@ -68,7 +88,7 @@ func (a *API) openSession(ctx context.Context, userID string, plan Plan) (url st
 		if _, err := tx.Exec(ctx, `UPDATE checkout_sessions SET state = 'expired' WHERE user_id = $1 AND state = 'open'`, userID); err != nil {
 			return err
 		}
-		s, err := a.newSession(ctx, tx, userID, customerID, plan)
+		s, err := a.newSession(ctx, tx, userID, customerID, plan, trials)
 		if err != nil {
 			return err
 		}
@@ -76,7 +96,33 @@ func (a *API) openSession(ctx context.Context, userID string, plan Plan) (url st
 		_, err = tx.Exec(ctx, `INSERT INTO checkout_sessions (id, user_id, plan, url, expires_at) VALUES ($1, $2, $3, $4, $5)`, s.ID, userID, plan, s.URL, time.Unix(s.ExpiresAt, 0))
 		return err
 	})
+	if err == nil && paid != "" {
+		if err := a.Sync(ctx, paid, "user:checkout"); err != nil {
+			return "", err
+		}
+		return "", errSubscribed
+	}
 	return url, err
+}
+
+// errSubscribed is the answer to who has a live subscription and asks for another.
+var errSubscribed = &problem{status: http.StatusConflict, text: "there is a subscription already"}
+
+// stillOpen asks Stripe whether a session can still be paid, and for the subscription of one that was.
+func (a *API) stillOpen(ctx context.Context, id string) (open bool, subscriptionID string, err error) {
+	params := &stripe.CheckoutSessionParams{}
+	params.Context = ctx
+	s, err := a.sessions().Get(id, params)
+	if isStripeError(err, http.StatusNotFound) {
+		return false, "", nil
+	}
+	if err != nil {
+		return false, "", fmt.Errorf("fetching the open checkout session: %v", err)
+	}
+	if s.Status == stripe.CheckoutSessionStatusComplete && s.Subscription != nil {
+		return false, s.Subscription.ID, nil
+	}
+	return s.Status == stripe.CheckoutSessionStatusOpen, "", nil
 }
 
 // customer returns the user's Stripe customer, which is made once. The row is locked until the transaction ends.
@@ -85,21 +131,33 @@ func (a *API) customer(ctx context.Context, tx pgx.Tx, userID string) (string, e
 		return "", err
 	}
 	var id *string
-	if err := tx.QueryRow(ctx, `SELECT stripe_customer_id FROM stripe_customers WHERE user_id = $1 FOR UPDATE`, userID).Scan(&id); err != nil {
+	var generation int
+	var deleted, erased bool
+	if err := tx.QueryRow(ctx, `SELECT stripe_customer_id, generation, deleted_at IS NOT NULL, erased_at IS NOT NULL FROM stripe_customers WHERE user_id = $1 FOR UPDATE`, userID).Scan(&id, &generation, &deleted, &erased); err != nil {
 		return "", err
 	}
-	if id != nil {
+	if erased {
+		return "", &problem{status: http.StatusGone, text: "this account's data was erased"}
+	}
+	if id != nil && !deleted {
 		return *id, nil
 	}
 	params := &stripe.CustomerParams{}
 	params.Context = ctx
 	params.AddMetadata("user_id", userID)
-	params.SetIdempotencyKey("customer:" + userID)
+	key := "customer:" + userID
+	if deleted {
+		generation++
+	}
+	if generation > 0 {
+		key = fmt.Sprintf("%s:%d", key, generation)
+	}
+	params.SetIdempotencyKey(key)
 	c, err := (customer.Client{B: a.stripe.backend, Key: a.stripe.config.SecretKey}).New(params)
 	if err != nil {
 		return "", fmt.Errorf("making the Stripe customer: %v", err)
 	}
-	_, err = tx.Exec(ctx, `UPDATE stripe_customers SET stripe_customer_id = $2 WHERE user_id = $1`, userID, c.ID)
+	_, err = tx.Exec(ctx, `UPDATE stripe_customers SET stripe_customer_id = $2, generation = $3, deleted_at = NULL WHERE user_id = $1`, userID, c.ID, generation)
 	return c.ID, err
 }
 
@@ -107,7 +165,7 @@ func (a *API) sessions() session.Client {
 	return session.Client{B: a.stripe.backend, Key: a.stripe.config.SecretKey}
 }
 
-func (a *API) newSession(ctx context.Context, tx pgx.Tx, userID, customerID string, plan Plan) (*stripe.CheckoutSession, error) {
+func (a *API) newSession(ctx context.Context, tx pgx.Tx, userID, customerID string, plan Plan, trials bool) (*stripe.CheckoutSession, error) {
 	var n int // a key for each session that this user ever had: one that was completed must not be replayed
 	if err := tx.QueryRow(ctx, `SELECT count(*) FROM checkout_sessions WHERE user_id = $1`, userID).Scan(&n); err != nil {
 		return nil, err
@@ -120,18 +178,26 @@ func (a *API) newSession(ctx context.Context, tx pgx.Tx, userID, customerID stri
 		PaymentMethodCollection: stripe.String("always"),
 		SubscriptionData:        &stripe.CheckoutSessionSubscriptionDataParams{Metadata: map[string]string{"user_id": userID}},
 	}
-	if days := a.stripe.config.TrialDays; days > 0 {
+	if days := a.stripe.config.TrialDays; days > 0 && trials {
 		params.SubscriptionData.TrialPeriodDays = stripe.Int64(int64(days))
 		params.SubscriptionData.TrialSettings = &stripe.CheckoutSessionSubscriptionDataTrialSettingsParams{
 			EndBehavior: &stripe.CheckoutSessionSubscriptionDataTrialSettingsEndBehaviorParams{MissingPaymentMethod: stripe.String("cancel")}}
 	}
 	params.Context = ctx
-	params.SetIdempotencyKey(fmt.Sprintf("checkout:%s:%s:%d", userID, plan, n))
+	params.SetIdempotencyKey(fmt.Sprintf("checkout:%s:%d:%x", customerID, n, digest(params)))
 	s, err := a.sessions().New(params)
 	if err != nil {
 		return nil, fmt.Errorf("making the checkout session: %v", err)
 	}
 	return s, nil
+}
+
+// digest tells parameters apart: the same key with others would be refused for a day, after a change of configuration.
+func digest(params *stripe.CheckoutSessionParams) []byte {
+	body := &form.Values{}
+	form.AppendTo(body, params)
+	sum := sha256.Sum256([]byte(body.Encode()))
+	return sum[:8]
 }
 
 // expire ends an open session. One that is not open any more needs no ending.
@@ -159,7 +225,7 @@ func (a *API) portal(w http.ResponseWriter, r *http.Request, userID string) erro
 // would not follow our rules.
 func (a *API) portalURL(ctx context.Context, userID string) (string, error) {
 	var customerID *string
-	err := a.store.pool.QueryRow(ctx, `SELECT stripe_customer_id FROM stripe_customers WHERE user_id = $1`, userID).Scan(&customerID)
+	err := a.store.pool.QueryRow(ctx, `SELECT stripe_customer_id FROM stripe_customers WHERE user_id = $1 AND deleted_at IS NULL AND erased_at IS NULL`, userID).Scan(&customerID)
 	if errors.Is(err, pgx.ErrNoRows) || err == nil && customerID == nil {
 		return "", ErrNotFound
 	}
@@ -176,29 +242,61 @@ func (a *API) portalURL(ctx context.Context, userID string) (string, error) {
 	return s.URL, nil
 }
 
+// A statusView is a subscription as the API shows it.
+type statusView struct {
+	*Subscription
+	Access      bool       `json:"access"`
+	NextBilling *time.Time `json:"next_billing_date,omitempty"` // when the next charge is due; none for one that ends
+	AsOf        *time.Time `json:"as_of,omitempty"`             // set when the database does not answer and this is older
+}
+
+func (a *API) view(sub *Subscription, asOf time.Time) statusView {
+	v := statusView{Subscription: sub, Access: sub.Entitled(a.now())}
+	if sub.Status.Live() && !sub.CancelAtPeriodEnd && sub.CancelAt.IsZero() {
+		v.NextBilling = &sub.CurrentPeriodEnd
+	}
+	if !asOf.IsZero() {
+		v.AsOf = &asOf
+	}
+	return v
+}
+
 // status shows the user's subscription: GET → the subscription, or {"status": "none"}.
 func (a *API) status(w http.ResponseWriter, r *http.Request, userID string) error {
-	sub, err := a.store.Current(r.Context(), userID)
+	sub, asOf, err := a.current(r.Context(), userID)
 	if errors.Is(err, ErrNotFound) {
-		answer(w, http.StatusOK, map[string]any{"status": "none"})
+		answer(w, http.StatusOK, map[string]any{"status": "none", "access": false})
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	answer(w, http.StatusOK, sub)
+	answer(w, http.StatusOK, a.view(sub, asOf))
 	return nil
 }
 
-// history lists the user's own invoices, newest first: GET → {"invoices": […]}.
+// pageSize is how many invoices one answer holds.
+const pageSize = 100
+
+// history lists the user's own invoices, newest first: GET → {"invoices": […], "next": "…"}; next is what the parameter
+// after asks the following page with.
 func (a *API) history(w http.ResponseWriter, r *http.Request, userID string) error {
-	invoices, err := a.store.Invoices(r.Context(), userID, 100)
+	limit := pageSize
+	if text := r.URL.Query().Get("limit"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 || n > pageSize {
+			return &problem{status: http.StatusBadRequest, text: fmt.Sprintf("limit is a number from 1 to %d", pageSize)}
+		}
+		limit = n
+	}
+	invoices, err := a.store.Invoices(r.Context(), userID, r.URL.Query().Get("after"), limit+1)
 	if err != nil {
 		return err
 	}
-	if invoices == nil {
-		invoices = []Invoice{}
+	body := map[string]any{"invoices": append([]Invoice{}, invoices[:min(limit, len(invoices))]...)}
+	if len(invoices) > limit {
+		body["next"] = invoices[limit-1].ID
 	}
-	answer(w, http.StatusOK, map[string]any{"invoices": invoices})
+	answer(w, http.StatusOK, body)
 	return nil
 }

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -17,22 +19,56 @@ type Config struct {
 	SecretKey      string           // of the Stripe account
 	WebhookSecrets []string         // the current one first; a second one while it is being rotated
 	Prices         map[Plan]string  // Stripe's price id of each plan
+	Amounts        map[Plan]int64   // cents, where a plan's price is not the one of Plan.Terms any more
 	BaseURL        string           // of the host, for the addresses that Stripe sends users back to
 	APIBase        string           // of Stripe; empty for the real one
 	Timeout        time.Duration    // of one request to Stripe; 5 s when 0
 	TrialDays      int              // 0 for no trial
-	Now            func() time.Time // clock of proration; nil for the real one
+	Now            func() time.Time // Stripe's clock, which only a test moves; nil for the real one
+	// Recent tells whether the sender of a request has proven lately who they are; without it the export is for every
+	// signed-in user. nil asks for nothing.
+	Recent func(*http.Request) bool
 }
 
 // ConfigFromEnv reads STRIPE_SECRET_KEY, STRIPE_WEBHOOK_SECRET (comma-separated while rotating), PRICE_MONTHLY,
-// PRICE_ANNUAL, STRIPE_API_BASE and BASE_URL through getenv, and validates them.
+// PRICE_ANNUAL, AMOUNT_MONTHLY and AMOUNT_ANNUAL (cents, after a change of price), STRIPE_API_BASE, BASE_URL and TRIAL_DAYS
+// through getenv, and validates them.
 func ConfigFromEnv(getenv func(string) string) (Config, error) {
 	c := Config{SecretKey: getenv("STRIPE_SECRET_KEY"), APIBase: getenv("STRIPE_API_BASE"), BaseURL: getenv("BASE_URL"),
 		Prices: map[Plan]string{Monthly: getenv("PRICE_MONTHLY"), Annual: getenv("PRICE_ANNUAL")}}
 	for secret := range strings.SplitSeq(getenv("STRIPE_WEBHOOK_SECRET"), ",") {
 		c.WebhookSecrets = append(c.WebhookSecrets, strings.TrimSpace(secret))
 	}
-	return c, c.Validate()
+	var errs []error
+	for plan, name := range map[Plan]string{Monthly: "AMOUNT_MONTHLY", Annual: "AMOUNT_ANNUAL"} {
+		if text := getenv(name); text != "" {
+			cents, err := strconv.ParseInt(text, 10, 64)
+			if err != nil || cents <= 0 {
+				errs = append(errs, fmt.Errorf("%s is no number of cents", name))
+				continue
+			}
+			if c.Amounts == nil {
+				c.Amounts = map[Plan]int64{}
+			}
+			c.Amounts[plan] = cents
+		}
+	}
+	if text := getenv("TRIAL_DAYS"); text != "" {
+		var err error
+		if c.TrialDays, err = strconv.Atoi(text); err != nil || c.TrialDays < 0 || c.TrialDays > 730 {
+			errs = append(errs, errors.New("TRIAL_DAYS is a number from 0 to 730"))
+		}
+	}
+	return c, errors.Join(append(errs, c.Validate())...)
+}
+
+// Terms are what a plan costs for who subscribes now.
+func (c Config) Terms(plan Plan) Terms {
+	t, _ := plan.Terms()
+	if cents := c.Amounts[plan]; cents > 0 {
+		t.Amount = cents
+	}
+	return t
 }
 
 // Validate refuses a configuration that would be an open door: with an empty webhook secret, Stripe's library accepts
@@ -102,7 +138,7 @@ func (s *Stripe) CheckPrices(ctx context.Context) error {
 	prices := price.Client{B: s.backend, Key: s.config.SecretKey}
 	var errs []error
 	for _, plan := range []Plan{Monthly, Annual} {
-		want, _ := plan.Terms()
+		want := s.config.Terms(plan)
 		id := s.config.Prices[plan]
 		params := &stripe.PriceParams{}
 		params.Context = ctx

@@ -16,7 +16,7 @@ func config(s *stripetest.Server) billing.Config {
 }
 
 // spec:subscription-billing/3.2
-func TestStartRefusesMissingSecrets(t *testing.T) {
+func TestH12_StartRefusesMissingSecrets(t *testing.T) {
 	good := map[string]string{"STRIPE_SECRET_KEY": "sk_test_1", "STRIPE_WEBHOOK_SECRET": "whsec_0123456789abcdef", "PRICE_MONTHLY": "price_a", "PRICE_ANNUAL": "price_b"}
 	read := func(change map[string]string) error {
 		_, err := billing.ConfigFromEnv(func(name string) string {

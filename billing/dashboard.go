@@ -1,15 +1,14 @@
 package billing
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"html/template"
-	"log/slog"
 	"net/http"
-	"time"
 
 	_ "embed"
 )
@@ -37,11 +36,13 @@ func NewDashboard(api *API) (*Dashboard, error) {
 // Register adds the page and its forms to a mux.
 func (d *Dashboard) Register(mux *http.ServeMux) {
 	mux.Handle("GET /billing", d.api.signedIn(d.show))
-	mux.Handle("GET /billing/cancel", d.api.signedIn(d.confirm))
+	mux.Handle("GET /billing/cancel", d.api.signedIn(d.question("cancel")))
+	mux.Handle("GET /billing/upgrade", d.api.signedIn(d.question("upgrade")))
 	mux.Handle("POST /billing/cancel", d.api.signedIn(d.form(d.api.cancel)))
 	mux.Handle("POST /billing/resume", d.api.signedIn(d.form(d.api.resume)))
 	mux.Handle("POST /billing/upgrade", d.api.signedIn(d.form(d.api.upgrade)))
 	mux.Handle("POST /billing/downgrade", d.api.signedIn(d.form(d.api.downgrade)))
+	mux.Handle("POST /billing/portal", d.api.signedIn(d.away(d.api.portalURL)))
 	mux.Handle("POST /billing/subscribe", d.api.signedIn(d.subscribe))
 }
 
@@ -51,39 +52,58 @@ type view struct {
 	Invoices     []Invoice
 	Token        string
 	Line         string // what happens next, and when
-	Confirm      bool   // the question before a cancellation
-	Processing   bool   // back from Stripe's page, and the webhook is not there yet
+	Question     string // the change that is asked about: cancel, upgrade
+	Quote        string // what an upgrade costs now; empty when nobody knows
+	Error        string
+	Processing   bool // back from Stripe's page, and the webhook is not there yet
+	More         bool // the history is longer than what is shown
 	Monthly      Terms
 	Annual       Terms
 }
 
 func (d *Dashboard) show(w http.ResponseWriter, r *http.Request, userID string) error {
-	return d.render(w, r, userID, false)
+	return d.render(w, r, userID, http.StatusOK, view{Processing: r.URL.Query().Has("session_id")})
 }
 
-// confirm asks before a cancellation. Looking at the question changes nothing.
-func (d *Dashboard) confirm(w http.ResponseWriter, r *http.Request, userID string) error {
-	return d.render(w, r, userID, true)
+// question asks before a change. Looking at the question changes nothing.
+func (d *Dashboard) question(kind string) userHandler {
+	return func(w http.ResponseWriter, r *http.Request, userID string) error {
+		return d.render(w, r, userID, http.StatusOK, view{Question: kind})
+	}
 }
 
-func (d *Dashboard) render(w http.ResponseWriter, r *http.Request, userID string, confirm bool) error {
-	v := view{Token: d.token(userID), Confirm: confirm, Processing: r.URL.Query().Has("session_id")}
-	v.Monthly, _ = Monthly.Terms()
-	v.Annual, _ = Annual.Terms()
-	sub, err := d.api.store.Current(r.Context(), userID)
+// shownInvoices is how many invoices the page lists; the API has them all.
+const shownInvoices = 50
+
+func (d *Dashboard) render(w http.ResponseWriter, r *http.Request, userID string, status int, v view) error {
+	v.Token, v.Monthly, v.Annual = d.token(userID), d.api.stripe.config.Terms(Monthly), d.api.stripe.config.Terms(Annual)
+	sub, _, err := d.api.current(r.Context(), userID)
 	switch {
 	case err == nil:
 		v.Subscription, v.Line = sub, nextLine(sub)
 		v.Processing = v.Processing && !sub.Status.Live()
+		if v.Question == "upgrade" && sub.Status == Active && sub.Plan == Monthly {
+			if _, cents := d.api.quote(r.Context(), sub); cents >= 0 {
+				v.Quote = money(cents)
+			}
+		}
 	case !errors.Is(err, ErrNotFound):
 		return err
 	}
-	if v.Invoices, err = d.api.store.Invoices(r.Context(), userID, 50); err != nil {
+	if v.Invoices, err = d.api.store.Invoices(r.Context(), userID, "", shownInvoices+1); err != nil {
 		return err
+	}
+	if v.More = len(v.Invoices) > shownInvoices; v.More {
+		v.Invoices = v.Invoices[:shownInvoices]
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'")
+	// A form may lead to Stripe's pages: a browser asks the policy about the redirect too.
+	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'; form-action 'self' https://checkout.stripe.com https://billing.stripe.com "+d.api.stripe.config.APIBase)
+	if v.Processing {
+		w.Header().Set("Refresh", "3")
+	}
+	w.WriteHeader(status)
 	return d.page.Execute(w, v)
 }
 
@@ -97,16 +117,15 @@ func nextLine(s *Subscription) string {
 		return "Ends on " + end
 	case s.PendingPlan != "":
 		return fmt.Sprintf("Switches to %s on %s", s.PendingPlan, end)
+	case s.Status == PastDue || s.Status == Unpaid:
+		return "The last payment failed. Change the payment method, or pay the open invoice below"
+	case !s.CancelAt.IsZero():
+		return "Ends on " + day(s.CancelAt)
 	case s.Status == Trialing:
 		return "Trial ends on " + day(s.TrialEnd)
 	}
 	return "Next billing date: " + end
 }
-
-func day(t time.Time) string { return t.UTC().Format("2 January 2006") }
-
-// money writes cents as dollars.
-func money(cents int64) string { return fmt.Sprintf("$%d.%02d", cents/100, cents%100) }
 
 // token ties a form to the user whom the page was made for: another site can make a browser send the form, but not know
 // the token.
@@ -117,12 +136,9 @@ func (d *Dashboard) token(userID string) string {
 }
 
 // form lets a form through that carries the user's token and, for the changes that ask for it, a confirmation; then the
-// user is back on the page.
+// user is back on the page. What does not work is said there too.
 func (d *Dashboard) form(change userHandler) userHandler {
-	return func(w http.ResponseWriter, r *http.Request, userID string) error {
-		if err := d.checkToken(r, userID); err != nil {
-			return err
-		}
+	return d.checked(func(w http.ResponseWriter, r *http.Request, userID string) error {
 		if r.URL.Path == "/billing/cancel" && r.PostFormValue("confirm") != "yes" {
 			return &problem{status: http.StatusBadRequest, text: "the cancellation was not confirmed"}
 		}
@@ -131,36 +147,53 @@ func (d *Dashboard) form(change userHandler) userHandler {
 		}
 		http.Redirect(w, r, "/billing", http.StatusSeeOther)
 		return nil
+	})
+}
+
+// checked lets a form with the user's token through and shows what does not work as a page.
+func (d *Dashboard) checked(h userHandler) userHandler {
+	return func(w http.ResponseWriter, r *http.Request, userID string) error {
+		if !hmac.Equal([]byte(r.PostFormValue("token")), []byte(d.token(userID))) {
+			return d.render(w, r, userID, http.StatusForbidden, view{Error: "the form is not from this page; try again"})
+		}
+		err := h(w, r, userID)
+		var p *problem
+		switch {
+		case err == nil:
+			return nil
+		case errors.As(err, &p):
+			return d.render(w, r, userID, p.status, view{Error: p.text})
+		case errors.Is(err, ErrBusy):
+			return d.render(w, r, userID, http.StatusConflict, view{Error: "another change is in progress; try again in a moment"})
+		case errors.Is(err, ErrNotFound):
+			return d.render(w, r, userID, http.StatusNotFound, view{Error: "there is no subscription yet"})
+		}
+		d.api.log.Error("billing form failed", "path", r.URL.Path, "user", userID, "error", err)
+		return d.render(w, r, userID, http.StatusBadGateway, view{Error: "it did not work; try again"})
 	}
 }
 
-func (d *Dashboard) checkToken(r *http.Request, userID string) error {
-	if !hmac.Equal([]byte(r.PostFormValue("token")), []byte(d.token(userID))) {
-		return &problem{status: http.StatusForbidden, text: "the form is not from this page; open it again"}
-	}
-	return nil
+// away sends the user to a page of Stripe's.
+func (d *Dashboard) away(url func(ctx context.Context, userID string) (string, error)) userHandler {
+	return d.checked(func(w http.ResponseWriter, r *http.Request, userID string) error {
+		to, err := url(r.Context(), userID)
+		if err != nil {
+			return err
+		}
+		http.Redirect(w, r, to, http.StatusSeeOther)
+		return nil
+	})
 }
 
 // subscribe sends the user to Stripe's page for the chosen plan.
 func (d *Dashboard) subscribe(w http.ResponseWriter, r *http.Request, userID string) error {
-	if err := d.checkToken(r, userID); err != nil {
-		return err
-	}
-	plan := Plan(r.PostFormValue("plan"))
-	if _, ok := plan.Terms(); !ok {
-		return &problem{status: http.StatusBadRequest, text: "choose a plan"}
-	}
-	if _, err := d.api.store.Live(r.Context(), userID); err == nil {
-		return &problem{status: http.StatusConflict, text: "there is a subscription already"}
-	} else if !errors.Is(err, ErrNotFound) {
-		return err
-	}
-	url, err := d.api.openSession(r.Context(), userID, plan)
-	if err != nil {
-		return err
-	}
-	http.Redirect(w, r, url, http.StatusSeeOther)
-	return nil
+	return d.away(func(ctx context.Context, userID string) (string, error) {
+		plan := Plan(r.PostFormValue("plan"))
+		if _, ok := plan.Terms(); !ok {
+			return "", &problem{status: http.StatusBadRequest, text: "choose a plan"}
+		}
+		return d.api.openSession(ctx, userID, plan)
+	})(w, r, userID)
 }
 
 // discard takes the API's JSON answer, which a form has no use for.
@@ -169,36 +202,3 @@ type discard struct{ header http.Header }
 func (d discard) Header() http.Header         { return d.header }
 func (d discard) Write(p []byte) (int, error) { return len(p), nil }
 func (d discard) WriteHeader(int)             {}
-
-// A Module is all of billing, ready to be mounted.
-type Module struct {
-	API       *API
-	Dashboard *Dashboard
-	Webhook   *Webhook
-	Worker    *Worker
-	stripe    *Stripe
-}
-
-// New ties billing together. It opens nothing and starts nothing: check the prices with Check, mount the routes with
-// Mount, and run Worker.Run beside the server.
-func New(store *Store, c Config, authenticate Authenticate, log *slog.Logger) (*Module, error) {
-	s, err := NewStripe(c)
-	if err != nil {
-		return nil, err
-	}
-	m := &Module{API: NewAPI(store, s, authenticate, log), Worker: NewWorker(store, s, log), stripe: s}
-	if m.Dashboard, err = NewDashboard(m.API); err != nil {
-		return nil, err
-	}
-	if m.Webhook, err = NewWebhook(store, c, c.Now, log); err != nil {
-		return nil, err
-	}
-	return m, nil
-}
-
-// Mount adds every route of billing to a mux.
-func (m *Module) Mount(mux *http.ServeMux) {
-	m.API.Register(mux)
-	m.Dashboard.Register(mux)
-	m.Webhook.Register(mux)
-}

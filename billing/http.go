@@ -1,11 +1,13 @@
 package billing
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
 	"net/http"
+	"time"
 )
 
 // Authenticate returns the id of the user who sent a request, or an error when nobody is signed in.
@@ -17,11 +19,18 @@ type API struct {
 	stripe       *Stripe
 	authenticate Authenticate
 	log          *slog.Logger
+	origin       *http.CrossOriginProtection
+	current      func(ctx context.Context, userID string) (sub *Subscription, asOf time.Time, err error) // through a cache, where there is one
+	changed      func(userID string)                                                                     // tells it
 }
 
 // NewAPI makes the API of the checkout, the portal and plan changes.
 func NewAPI(store *Store, s *Stripe, authenticate Authenticate, log *slog.Logger) *API {
-	return &API{store: store, stripe: s, authenticate: authenticate, log: log}
+	return &API{store: store, stripe: s, authenticate: authenticate, log: log, origin: http.NewCrossOriginProtection(), changed: func(string) {},
+		current: func(ctx context.Context, userID string) (*Subscription, time.Time, error) {
+			sub, err := store.Current(ctx, userID)
+			return sub, time.Time{}, err
+		}}
 }
 
 // Register adds the API's routes to a mux.
@@ -60,6 +69,10 @@ func (a *API) signedIn(h userHandler) http.Handler {
 		userID, err := a.authenticate(r)
 		if err != nil || userID == "" {
 			answer(w, http.StatusUnauthorized, map[string]any{"error": "sign in first"})
+			return
+		}
+		if err := a.origin.Check(r); err != nil {
+			answer(w, http.StatusForbidden, map[string]any{"error": "the request comes from another site"})
 			return
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)

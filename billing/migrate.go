@@ -38,3 +38,15 @@ func Migrate(ctx context.Context, conn *pgx.Conn, version int32) error {
 	}
 	return nil
 }
+
+// Grants are the statements that give a role what billing needs at run time and no more: no table can be altered, no row
+// of the audit log changed, nothing deleted. The role that migrates owns the tables, and is another one.
+func Grants(role string) []string {
+	name := pgx.Identifier{role}.Sanitize()
+	return []string{
+		"GRANT USAGE ON SCHEMA public TO " + name,
+		"GRANT SELECT ON users TO " + name,
+		"GRANT SELECT, INSERT, UPDATE ON stripe_customers, prices, checkout_sessions, subscriptions, quarantine, invoices, change_requests, stripe_events, outbox TO " + name,
+		"GRANT SELECT, INSERT ON audit_logs TO " + name,
+	}
+}

@@ -51,7 +51,7 @@ func catalog(t *testing.T, pool *pgxpool.Pool) string {
 }
 
 // spec:subscription-billing/4.2
-func TestMigrationCanBeTakenBack(t *testing.T) {
+func Test01_MigrationCanBeTakenBack(t *testing.T) {
 	pool, _ := pgtest.New(t)
 	migrate(t, pool, -1)
 	first := catalog(t, pool)
@@ -80,7 +80,7 @@ func newUser(t *testing.T, pool *pgxpool.Pool) (id string) {
 }
 
 // spec:subscription-billing/4.1
-func TestSchemaHoldsEveryStatusAndOnlyKnownPlans(t *testing.T) {
+func TestH02_SchemaHoldsEveryStatusAndOnlyKnownPlans(t *testing.T) {
 	pool, _ := pgtest.New(t)
 	migrate(t, pool, -1)
 	ctx := context.Background()

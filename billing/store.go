@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -25,19 +26,19 @@ type Store struct{ pool *pgxpool.Pool }
 func NewStore(pool *pgxpool.Pool) *Store { return &Store{pool: pool} }
 
 const columns = `user_id::text, stripe_subscription_id, stripe_customer_id, stripe_item_id, stripe_schedule_id, price_id, plan, status::text, unit_amount, currency, interval_days,
-	coalesce(pending_plan, ''), current_period_start, current_period_end, cancel_at_period_end, coalesce(trial_end, 'epoch'), coalesce(canceled_at, 'epoch'), coalesce(ended_at, 'epoch')`
+	coalesce(pending_plan, ''), current_period_start, current_period_end, cancel_at_period_end, coalesce(cancel_at, 'epoch'), coalesce(trial_end, 'epoch'), coalesce(canceled_at, 'epoch'), coalesce(ended_at, 'epoch')`
 
 func scan(row pgx.Row) (*Subscription, error) {
 	var s Subscription
 	err := row.Scan(&s.UserID, &s.StripeID, &s.CustomerID, &s.ItemID, &s.ScheduleID, &s.PriceID, &s.Plan, &s.Status, &s.UnitAmount, &s.Currency, &s.IntervalDays,
-		&s.PendingPlan, &s.CurrentPeriodStart, &s.CurrentPeriodEnd, &s.CancelAtPeriodEnd, &s.TrialEnd, &s.CanceledAt, &s.EndedAt)
+		&s.PendingPlan, &s.CurrentPeriodStart, &s.CurrentPeriodEnd, &s.CancelAtPeriodEnd, &s.CancelAt, &s.TrialEnd, &s.CanceledAt, &s.EndedAt)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, ErrNotFound
 	}
 	if err != nil {
 		return nil, err
 	}
-	for _, t := range []*time.Time{&s.CurrentPeriodStart, &s.CurrentPeriodEnd, &s.TrialEnd, &s.CanceledAt, &s.EndedAt} {
+	for _, t := range []*time.Time{&s.CurrentPeriodStart, &s.CurrentPeriodEnd, &s.CancelAt, &s.TrialEnd, &s.CanceledAt, &s.EndedAt} {
 		if *t = t.UTC(); t.Unix() == 0 {
 			*t = time.Time{}
 		}
@@ -97,14 +98,14 @@ func (s *Store) Save(ctx context.Context, tx pgx.Tx, sub Subscription, source st
 		return false, err
 	}
 	_, err = tx.Exec(ctx, `INSERT INTO subscriptions (user_id, stripe_subscription_id, stripe_customer_id, stripe_item_id, stripe_schedule_id, price_id, plan, status, unit_amount, currency,
-			interval_days, pending_plan, current_period_start, current_period_end, cancel_at_period_end, trial_end, canceled_at, ended_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8::text::subscription_status, $9, $10, $11, nullif($12, ''), $13, $14, $15, $16, $17, $18)
+			interval_days, pending_plan, current_period_start, current_period_end, cancel_at_period_end, cancel_at, trial_end, canceled_at, ended_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8::text::subscription_status, $9, $10, $11, nullif($12, ''), $13, $14, $15, $16, $17, $18, $19)
 		ON CONFLICT (stripe_subscription_id) DO UPDATE SET stripe_item_id = excluded.stripe_item_id, stripe_schedule_id = excluded.stripe_schedule_id, price_id = excluded.price_id,
 			plan = excluded.plan, status = excluded.status, unit_amount = excluded.unit_amount, interval_days = excluded.interval_days, pending_plan = excluded.pending_plan,
 			current_period_start = excluded.current_period_start, current_period_end = excluded.current_period_end, cancel_at_period_end = excluded.cancel_at_period_end,
-			trial_end = excluded.trial_end, canceled_at = excluded.canceled_at, ended_at = excluded.ended_at, updated_at = now()`,
+			cancel_at = excluded.cancel_at, trial_end = excluded.trial_end, canceled_at = excluded.canceled_at, ended_at = excluded.ended_at`,
 		sub.UserID, sub.StripeID, sub.CustomerID, sub.ItemID, sub.ScheduleID, sub.PriceID, sub.Plan, string(sub.Status), sub.UnitAmount, sub.Currency, sub.IntervalDays, sub.PendingPlan,
-		sub.CurrentPeriodStart, sub.CurrentPeriodEnd, sub.CancelAtPeriodEnd, orNull(sub.TrialEnd), orNull(sub.CanceledAt), orNull(sub.EndedAt))
+		sub.CurrentPeriodStart, sub.CurrentPeriodEnd, sub.CancelAtPeriodEnd, orNull(sub.CancelAt), orNull(sub.TrialEnd), orNull(sub.CanceledAt), orNull(sub.EndedAt))
 	if violates(err, "subscriptions_one_live") {
 		return false, ErrSecondSubscription
 	}
@@ -128,6 +129,14 @@ func violates(err error, constraint string) bool {
 
 // audit appends one row for a change. It holds neither secrets nor card data: a Subscription has none.
 func audit(ctx context.Context, tx pgx.Tx, before, after *Subscription, source string) error {
+	if before == nil {
+		return record(ctx, tx, after.UserID, after.StripeID, source, nil, after)
+	}
+	return record(ctx, tx, after.UserID, after.StripeID, source, before, after)
+}
+
+// record appends one row to the audit log. A source "event:ID" names the event that brought the news.
+func record(ctx context.Context, tx pgx.Tx, userID, subscriptionID, source string, before, after any) error {
 	var old []byte
 	if before != nil {
 		var err error
@@ -139,39 +148,71 @@ func audit(ctx context.Context, tx pgx.Tx, before, after *Subscription, source s
 	if err != nil {
 		return err
 	}
-	if _, err := tx.Exec(ctx, `INSERT INTO audit_logs (stripe_subscription_id, source, before, after) VALUES ($1, $2, $3, $4)`, after.StripeID, source, old, now); err != nil {
+	source, event, ok := splitSource(source)
+	var eventID *string
+	if ok {
+		eventID = &event
+	}
+	if _, err := tx.Exec(ctx, `INSERT INTO audit_logs (user_id, stripe_subscription_id, source, event_id, before, after)
+		SELECT $1, $2, CASE WHEN again THEN 'replay' ELSE $3 END, CASE WHEN again THEN NULL ELSE $4 END, $5, $6
+		FROM (SELECT EXISTS (SELECT FROM audit_logs WHERE event_id = $4 AND stripe_subscription_id = $2) AS again) AS seen`, userID, subscriptionID, source, eventID, old, now); err != nil {
 		return fmt.Errorf("writing the audit log: %v", err)
 	}
 	return nil
 }
 
+func splitSource(source string) (kind, event string, ok bool) {
+	if id, ok := strings.CutPrefix(source, "event:"); ok {
+		return "event", id, true
+	}
+	return source, "", false
+}
+
 // An Invoice is one line of a user's billing history.
 type Invoice struct {
-	ID         string    `json:"id"`
-	Number     string    `json:"number"`
-	AmountPaid int64     `json:"amount_paid"` // cents
-	Currency   string    `json:"currency"`
-	Status     string    `json:"status"`
-	URL        string    `json:"url"`
-	CreatedAt  time.Time `json:"created_at"`
+	ID          string    `json:"id"`
+	Number      string    `json:"number"`
+	AmountDue   int64     `json:"amount_due"`  // cents
+	AmountPaid  int64     `json:"amount_paid"` // cents
+	Currency    string    `json:"currency"`
+	Status      string    `json:"status"`
+	Reason      string    `json:"billing_reason"`
+	Attempts    int       `json:"attempt_count"`
+	URL         string    `json:"hosted_invoice_url"`
+	PeriodStart time.Time `json:"period_start,omitzero"`
+	PeriodEnd   time.Time `json:"period_end,omitzero"`
+	CreatedAt   time.Time `json:"created_at"`
 }
 
 // SaveInvoice writes an invoice of a user; the same one again changes it.
 func (s *Store) SaveInvoice(ctx context.Context, tx pgx.Tx, userID, subscriptionID string, in Invoice) error {
-	_, err := tx.Exec(ctx, `INSERT INTO invoices (id, user_id, stripe_subscription_id, number, amount_paid, currency, status, hosted_invoice_url, created_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-		ON CONFLICT (id) DO UPDATE SET number = excluded.number, amount_paid = excluded.amount_paid, status = excluded.status, hosted_invoice_url = excluded.hosted_invoice_url`,
-		in.ID, userID, subscriptionID, in.Number, in.AmountPaid, in.Currency, in.Status, in.URL, in.CreatedAt)
+	_, err := tx.Exec(ctx, `INSERT INTO invoices (id, user_id, stripe_subscription_id, number, amount_due, amount_paid, currency, status, billing_reason, attempt_count, hosted_invoice_url, period_start, period_end, created_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+		ON CONFLICT (id) DO UPDATE SET number = excluded.number, amount_due = excluded.amount_due, amount_paid = excluded.amount_paid, status = excluded.status,
+			attempt_count = excluded.attempt_count, hosted_invoice_url = excluded.hosted_invoice_url`,
+		in.ID, userID, subscriptionID, in.Number, in.AmountDue, in.AmountPaid, in.Currency, in.Status, in.Reason, in.Attempts, in.URL, orNull(in.PeriodStart), orNull(in.PeriodEnd), in.CreatedAt)
 	return err
 }
 
-// Invoices lists a user's invoices, newest first, at most limit.
-func (s *Store) Invoices(ctx context.Context, userID string, limit int) ([]Invoice, error) {
-	rows, err := s.pool.Query(ctx, `SELECT id, number, amount_paid, currency, status, hosted_invoice_url, created_at FROM invoices WHERE user_id = $1 ORDER BY created_at DESC, id DESC LIMIT $2`, userID, limit)
+// Invoices lists a user's invoices, newest first, at most limit; after is the id of the last one of the page before, ""
+// for the first page.
+func (s *Store) Invoices(ctx context.Context, userID, after string, limit int) ([]Invoice, error) {
+	rows, err := s.pool.Query(ctx, `SELECT id, number, amount_due, amount_paid, currency, status, billing_reason, attempt_count, hosted_invoice_url,
+			coalesce(period_start, 'epoch'), coalesce(period_end, 'epoch'), created_at FROM invoices
+		WHERE user_id = $1 AND ($2 = '' OR (created_at, id) < (SELECT created_at, id FROM invoices WHERE id = $2 AND user_id = $1))
+		ORDER BY created_at DESC, id DESC LIMIT $3`, userID, after, limit)
 	if err != nil {
 		return nil, err
 	}
-	return pgx.CollectRows(rows, pgx.RowToStructByPos[Invoice])
+	invoices, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Invoice])
+	for i := range invoices {
+		for _, t := range []*time.Time{&invoices[i].PeriodStart, &invoices[i].PeriodEnd, &invoices[i].CreatedAt} {
+			if *t = t.UTC(); t.Unix() == 0 {
+				*t = time.Time{}
+			}
+		}
+	}
+	return invoices, err
 }
 
 // LockCustomer waits for the lock that orders everything that is done for one customer, until the transaction ends.

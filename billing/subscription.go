@@ -63,9 +63,10 @@ type Subscription struct {
 	CurrentPeriodStart time.Time `json:"current_period_start"`
 	CurrentPeriodEnd   time.Time `json:"current_period_end"`
 	CancelAtPeriodEnd  bool      `json:"cancel_at_period_end"`
-	TrialEnd           time.Time `json:"-"`
-	CanceledAt         time.Time `json:"-"`
-	EndedAt            time.Time `json:"-"`
+	CancelAt           time.Time `json:"cancel_at,omitzero"`
+	TrialEnd           time.Time `json:"trial_end,omitzero"`
+	CanceledAt         time.Time `json:"canceled_at,omitzero"`
+	EndedAt            time.Time `json:"ended_at,omitzero"`
 }
 
 // Entitled tells whether the user may use what was paid for at a time: a cancelled subscription keeps its access until
@@ -76,8 +77,8 @@ func (s *Subscription) Entitled(at time.Time) bool {
 	default:
 		return false
 	}
-	if s.CancelAtPeriodEnd {
-		return at.Before(s.CurrentPeriodEnd)
+	if s.CancelAtPeriodEnd && !at.Before(s.CurrentPeriodEnd) {
+		return false
 	}
-	return true
+	return s.CancelAt.IsZero() || at.Before(s.CancelAt)
 }

@@ -38,15 +38,30 @@ func (s *Stripe) fetch(ctx context.Context, id string) (*stripe.Subscription, er
 
 // Sync fetches a subscription and writes it, with an audit row when something changed.
 func (s *Syncer) Sync(ctx context.Context, subscriptionID, source string) error {
-	hint, err := s.stripe.fetch(ctx, subscriptionID)
-	if err != nil {
-		return fmt.Errorf("fetching subscription %s: %w", subscriptionID, err)
+	customer := ""
+	if known, err := s.store.ByStripeID(ctx, subscriptionID); err == nil {
+		customer = known.CustomerID
+	} else if !errors.Is(err, ErrNotFound) {
+		return err
+	} else {
+		hint, err := s.stripe.fetch(ctx, subscriptionID)
+		if err != nil {
+			return fmt.Errorf("fetching subscription %s: %w", subscriptionID, err)
+		}
+		customer = hint.Customer.ID
 	}
-	return s.store.InTx(ctx, func(tx pgx.Tx) error { return s.SyncTx(ctx, tx, hint.Customer.ID, subscriptionID, source) })
+	return s.store.InTx(ctx, func(tx pgx.Tx) error { return s.SyncTx(ctx, tx, customer, subscriptionID, source) })
 }
 
-// ErrForeign means that a subscription is none of ours: another application's, another currency, an unknown price.
+// ErrForeign means that an object is none of ours: another application's, a customer who is unknown or was erased.
 var ErrForeign = errors.New("not one of ours")
+
+// A Quarantined is the error for a subscription of one of our customers that must not give access.
+type Quarantined struct{ SubscriptionID, CustomerID, UserID, Reason string }
+
+func (q *Quarantined) Error() string {
+	return fmt.Sprintf("subscription %s is quarantined: %s", q.SubscriptionID, q.Reason)
+}
 
 // SyncTx does it in the caller's transaction. The lock is taken before the fetch: taken after it, an older answer could
 // overwrite a newer one.
@@ -68,37 +83,82 @@ func (s *Syncer) SyncTx(ctx context.Context, tx pgx.Tx, customerID, subscription
 
 // read turns Stripe's subscription into ours.
 func (s *Syncer) read(ctx context.Context, tx pgx.Tx, r *stripe.Subscription) (Subscription, error) {
-	if r.Customer == nil || r.Items == nil || len(r.Items.Data) != 1 || r.Items.Data[0].Price == nil {
-		return Subscription{}, fmt.Errorf("subscription %s: %w: it has not exactly one item", r.ID, ErrForeign)
+	if r.Customer == nil {
+		return Subscription{}, fmt.Errorf("subscription %s: %w: it has no customer", r.ID, ErrForeign)
 	}
-	item := r.Items.Data[0]
-	terms := termsOf(item.Price)
-	plan, ok := s.stripe.config.PlanOf(item.Price.ID)
-	if !ok || terms.Currency != "usd" || terms.IntervalDays == 0 {
-		return Subscription{}, fmt.Errorf("subscription %s: %w: price %s in %s", r.ID, ErrForeign, item.Price.ID, terms.Currency)
-	}
-	var userID string
-	err := tx.QueryRow(ctx, `SELECT user_id::text FROM stripe_customers WHERE stripe_customer_id = $1`, r.Customer.ID).Scan(&userID)
-	if errors.Is(err, pgx.ErrNoRows) {
+	userID, err := userOf(ctx, tx, r.Customer.ID, r.ID)
+	if errors.Is(err, ErrNotFound) {
 		return Subscription{}, fmt.Errorf("subscription %s: %w: customer %s is unknown", r.ID, ErrForeign, r.Customer.ID)
 	}
 	if err != nil {
 		return Subscription{}, err
 	}
-	sub := Subscription{UserID: userID, StripeID: r.ID, CustomerID: r.Customer.ID, ItemID: item.ID, PriceID: item.Price.ID, Plan: plan, Status: Status(r.Status), UnitAmount: terms.Amount,
-		Currency: terms.Currency, IntervalDays: terms.IntervalDays, CurrentPeriodStart: at(r.CurrentPeriodStart), CurrentPeriodEnd: at(r.CurrentPeriodEnd),
-		CancelAtPeriodEnd: r.CancelAtPeriodEnd, TrialEnd: at(r.TrialEnd), CanceledAt: at(r.CanceledAt), EndedAt: at(r.EndedAt)}
+	sub := Subscription{UserID: userID, StripeID: r.ID, CustomerID: r.Customer.ID, Status: Status(r.Status), CurrentPeriodStart: at(r.CurrentPeriodStart), CurrentPeriodEnd: at(r.CurrentPeriodEnd),
+		CancelAtPeriodEnd: r.CancelAtPeriodEnd, CancelAt: at(r.CancelAt), TrialEnd: at(r.TrialEnd), CanceledAt: at(r.CanceledAt), EndedAt: at(r.EndedAt)}
+	if r.Items == nil || len(r.Items.Data) != 1 || r.Items.Data[0].Price == nil {
+		return s.odd(ctx, tx, sub, "it has not exactly one item")
+	}
+	item := r.Items.Data[0]
+	terms := termsOf(item.Price)
+	plan, err := s.planOf(ctx, tx, item.Price.ID)
+	switch {
+	case err != nil:
+		return Subscription{}, err
+	case plan == "":
+		return s.odd(ctx, tx, sub, "price "+item.Price.ID+" stands for no plan")
+	case terms.Currency != "usd":
+		return s.odd(ctx, tx, sub, "its currency is "+terms.Currency)
+	case terms.IntervalDays == 0:
+		return s.odd(ctx, tx, sub, "price "+item.Price.ID+" is not charged by days")
+	}
+	sub.ItemID, sub.PriceID, sub.Plan, sub.UnitAmount, sub.Currency, sub.IntervalDays = item.ID, item.Price.ID, plan, terms.Amount, terms.Currency, terms.IntervalDays
 	if r.Schedule != nil && r.Schedule.ID != "" {
 		sub.ScheduleID = r.Schedule.ID
-		if sub.PendingPlan, err = s.pending(ctx, r.Schedule.ID, plan); err != nil {
+		if sub.PendingPlan, err = s.pending(ctx, tx, r.Schedule.ID, plan); err != nil {
 			return Subscription{}, err
 		}
 	}
 	return sub, nil
 }
 
+// odd is what becomes of a subscription whose price is none of ours. One that is unknown so far is quarantined; one that
+// we have keeps its plan and follows its status, so that an end is not missed.
+func (s *Syncer) odd(ctx context.Context, tx pgx.Tx, sub Subscription, reason string) (Subscription, error) {
+	known, err := scan(tx.QueryRow(ctx, `SELECT `+columns+` FROM subscriptions WHERE stripe_subscription_id = $1`, sub.StripeID))
+	if errors.Is(err, ErrNotFound) {
+		return Subscription{}, &Quarantined{sub.StripeID, sub.CustomerID, sub.UserID, reason}
+	}
+	if err != nil {
+		return Subscription{}, err
+	}
+	sub.ItemID, sub.PriceID, sub.Plan, sub.UnitAmount, sub.Currency, sub.IntervalDays = known.ItemID, known.PriceID, known.Plan, known.UnitAmount, known.Currency, known.IntervalDays
+	return sub, nil
+}
+
+// userOf finds the user of a customer; one that was replaced is known by its subscription. An erased user has none.
+func userOf(ctx context.Context, tx pgx.Tx, customerID, subscriptionID string) (userID string, err error) {
+	err = tx.QueryRow(ctx, `SELECT c.user_id::text FROM stripe_customers c WHERE c.erased_at IS NULL AND (c.stripe_customer_id = $1
+		OR EXISTS (SELECT FROM subscriptions s WHERE s.user_id = c.user_id AND s.stripe_customer_id = $1 AND s.stripe_subscription_id = $2))`, customerID, subscriptionID).Scan(&userID)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return "", ErrNotFound
+	}
+	return userID, err
+}
+
+// planOf is the plan that a price stands for, or stood for once; "" for none.
+func (s *Syncer) planOf(ctx context.Context, tx pgx.Tx, priceID string) (plan Plan, err error) {
+	if plan, ok := s.stripe.config.PlanOf(priceID); ok {
+		return plan, nil
+	}
+	err = tx.QueryRow(ctx, `SELECT plan FROM prices WHERE price_id = $1`, priceID).Scan(&plan)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return "", nil
+	}
+	return plan, err
+}
+
 // pending is the plan that a schedule changes to, "" for none.
-func (s *Syncer) pending(ctx context.Context, scheduleID string, now Plan) (Plan, error) {
+func (s *Syncer) pending(ctx context.Context, tx pgx.Tx, scheduleID string, now Plan) (Plan, error) {
 	params := &stripe.SubscriptionScheduleParams{}
 	params.Context = ctx
 	schedule, err := (subscriptionschedule.Client{B: s.stripe.backend, Key: s.stripe.config.SecretKey}).Get(scheduleID, params)
@@ -106,8 +166,9 @@ func (s *Syncer) pending(ctx context.Context, scheduleID string, now Plan) (Plan
 		return "", fmt.Errorf("fetching schedule %s: %w", scheduleID, err)
 	}
 	if n := len(schedule.Phases); n > 1 && len(schedule.Phases[n-1].Items) == 1 && schedule.Phases[n-1].Items[0].Price != nil {
-		if plan, ok := s.stripe.config.PlanOf(schedule.Phases[n-1].Items[0].Price.ID); ok && plan != now {
-			return plan, nil
+		plan, err := s.planOf(ctx, tx, schedule.Phases[n-1].Items[0].Price.ID)
+		if err != nil || plan != now {
+			return plan, err
 		}
 	}
 	return "", nil
@@ -123,4 +184,21 @@ func at(seconds int64) time.Time {
 // isForeign tells whether an error means that an object is none of ours, also one that Stripe does not know.
 func isForeign(err error) bool {
 	return errors.Is(err, ErrForeign) || isStripeError(err, 404)
+}
+
+// RememberPrices keeps what the configured prices stand for. Those of before stay known, and are not active any more.
+func (s *Store) RememberPrices(ctx context.Context, c Config) error {
+	return s.InTx(ctx, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, `UPDATE prices SET active = false WHERE active AND NOT price_id = ANY ($1)`, []string{c.Prices[Monthly], c.Prices[Annual]}); err != nil {
+			return err
+		}
+		for _, plan := range []Plan{Monthly, Annual} {
+			t := c.Terms(plan)
+			if _, err := tx.Exec(ctx, `INSERT INTO prices (price_id, plan, unit_amount, currency, interval_days, active) VALUES ($1, $2, $3, $4, $5, true)
+				ON CONFLICT (price_id) DO UPDATE SET active = true`, c.Prices[plan], plan, t.Amount, t.Currency, t.IntervalDays); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }

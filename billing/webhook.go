@@ -7,7 +7,10 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // maxEvent bounds a delivery, in bytes.
@@ -21,6 +24,7 @@ type Webhook struct {
 	config Config
 	now    func() time.Time
 	log    *slog.Logger
+	stored func() // told of every event that was stored
 }
 
 // NewWebhook makes the endpoint. now is the clock that signatures are checked against; nil for the real one.
@@ -31,7 +35,7 @@ func NewWebhook(store *Store, c Config, now func() time.Time, log *slog.Logger) 
 	if now == nil {
 		now = time.Now
 	}
-	return &Webhook{store: store, config: c, now: now, log: log}, nil
+	return &Webhook{store: store, config: c, now: now, log: log, stored: func() {}}, nil
 }
 
 // Register adds the endpoint to a mux.
@@ -70,12 +74,30 @@ func (h *Webhook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "try again", http.StatusServiceUnavailable)
 		return
 	}
+	h.stored()
 	w.WriteHeader(http.StatusOK)
 }
 
-// Receive stores an event in the inbox. The same event again changes nothing.
+// Receive stores an event in the inbox. The same event again changes nothing. What the database cannot keep of a payload
+// (a NUL in a text) is left out, since delivering it again would not help: the worker fetches what it needs.
 func (s *Store) Receive(ctx context.Context, id, kind, version string, livemode bool, customer string, payload []byte) error {
-	_, err := s.pool.Exec(ctx, `INSERT INTO stripe_events (id, type, api_version, livemode, customer, payload) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (id) DO NOTHING`, id, kind, version, livemode, customer, payload)
+	const insert = `INSERT INTO stripe_events (id, type, api_version, livemode, customer, payload) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (id) DO NOTHING`
+	_, err := s.pool.Exec(ctx, insert, id, kind, version, livemode, customer, payload)
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) && strings.HasPrefix(refused.Code, "22") {
+		var event struct {
+			Data struct {
+				Object eventObject `json:"object"`
+			} `json:"data"`
+		}
+		if json.Unmarshal(payload, &event) != nil {
+			return err
+		}
+		if payload, err = json.Marshal(event); err != nil {
+			return err
+		}
+		_, err = s.pool.Exec(ctx, insert, id, kind, version, livemode, customer, payload)
+	}
 	return err
 }
 

@@ -112,7 +112,7 @@ func (in *inbox) status(id string) (status string) {
 }
 
 // spec:subscription-billing/3.1
-func TestUnsignedDeliveriesChangeNothing(t *testing.T) {
+func Test11_UnsignedDeliveriesChangeNothing(t *testing.T) {
 	in := newInbox(t)
 	in.subscribe("monthly")
 	event := in.stripe.Events()[0]
@@ -127,6 +127,8 @@ func TestUnsignedDeliveriesChangeNothing(t *testing.T) {
 		"signed with nothing": {payload, stripetest.SignWith(payload, "", in.stripe.Now()), 400},
 		"old":                 {payload, stripetest.SignWith(payload, in.stripe.Secret, in.stripe.Now().Add(-10*time.Minute)), 400},
 		"from the future":     {payload, stripetest.SignWith(payload, in.stripe.Secret, in.stripe.Now().Add(10*time.Minute)), 400},
+		"301 seconds old":     {payload, stripetest.SignWith(payload, in.stripe.Secret, in.stripe.Now().Add(-301*time.Second)), 400},
+		"301 seconds ahead":   {payload, stripetest.SignWith(payload, in.stripe.Secret, in.stripe.Now().Add(301*time.Second)), 400},
 		"one byte more":       {append([]byte(" "), payload...), good, 400},
 		"too large":           {bytes.Repeat([]byte("x"), 300<<10), good, 413},
 		"signed, but no JSON": {[]byte("hello"), stripetest.SignWith([]byte("hello"), in.stripe.Secret, in.stripe.Now()), 400},
@@ -144,7 +146,7 @@ func TestUnsignedDeliveriesChangeNothing(t *testing.T) {
 }
 
 // spec:subscription-billing/3.3
-func TestTheSameEventHasOneEffect(t *testing.T) {
+func Test15_SameEventHasOneEffect(t *testing.T) {
 	in := newInbox(t)
 	_, _, id := in.subscribe("monthly")
 	events := in.stripe.Events()
@@ -198,12 +200,12 @@ func TestDeliveryIsOnlyStoredAndStripeTriesAgainWhenItCannotBe(t *testing.T) {
 		t.Errorf("the delivery after that: status %d", got)
 	}
 	// Processing fails: the event is not lost, and a redelivery is no answer that it was done.
-	in.stripe.Fault = func(stripetest.Call) (int, bool) { return 401, true }
+	in.stripe.FailWith(401)
 	in.drain()
 	if n := in.count("SELECT count(*) FROM stripe_events WHERE processed_at IS NULL AND attempts = 1"); n != 2 {
 		t.Errorf("%d events wait for their second attempt, want 2", n)
 	}
-	in.stripe.Fault = nil
+	in.stripe.FailWith(0)
 	if _, err := in.pool.Exec(context.Background(), "UPDATE stripe_events SET next_attempt_at = now()"); err != nil {
 		t.Fatal(err)
 	}

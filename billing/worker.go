@@ -12,11 +12,9 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stripe/stripe-go/v76"
 	"github.com/stripe/stripe-go/v76/invoice"
+	"github.com/stripe/stripe-go/v76/refund"
 	"github.com/stripe/stripe-go/v76/subscription"
 )
-
-// maxAttempts is after how many failures an event is left for a person: a dead letter.
-const maxAttempts = 12
 
 // A Worker drains the inbox. Several may run at once, also in several processes: each event is taken by one.
 type Worker struct {
@@ -24,14 +22,16 @@ type Worker struct {
 	stripe *Stripe
 	sync   *Syncer
 	log    *slog.Logger
+	wake   chan struct{}
 }
 
 // NewWorker makes one. Events whose processing fails are tried again after 1, 2, 4 … seconds.
 func NewWorker(store *Store, s *Stripe, log *slog.Logger) *Worker {
-	return &Worker{store: store, stripe: s, sync: NewSyncer(store, s), log: log}
+	return &Worker{store: store, stripe: s, sync: NewSyncer(store, s), log: log, wake: make(chan struct{}, 1)}
 }
 
-// Run drains the inbox until ctx is done, and looks again every interval.
+// Run drains the inbox until ctx is done: when it is told that an event came, and every interval, for those that other
+// processes took in and those that wait for another attempt.
 func (w *Worker) Run(ctx context.Context, interval time.Duration) error {
 	for {
 		if _, err := w.Drain(ctx); err != nil && ctx.Err() == nil {
@@ -40,30 +40,67 @@ func (w *Worker) Run(ctx context.Context, interval time.Duration) error {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
+		case <-w.wake:
 		case <-time.After(interval):
 		}
 	}
 }
 
+// Wake has Run look at the inbox now.
+func (w *Worker) Wake() {
+	select {
+	case w.wake <- struct{}{}:
+	default: // it is going to look
+	}
+}
+
+// busyPause is how long an event waits whose customer somebody else is working on.
+const busyPause = 50 * time.Millisecond
+
 // Drain processes what is due now and returns how many events it processed.
 func (w *Worker) Drain(ctx context.Context) (int, error) {
 	done := 0
-	var due time.Time // by the database's clock: an event that fails now waits for the next time
-	if err := w.store.pool.QueryRow(ctx, "SELECT now()").Scan(&due); err != nil {
-		return 0, err
-	}
-	for ctx.Err() == nil {
-		worked, err := w.one(ctx, due)
-		if err != nil {
+	for {
+		var due time.Time // by the database's clock: an event that fails now waits for the next time
+		if err := w.store.pool.QueryRow(ctx, "SELECT now()").Scan(&due); err != nil {
 			return done, err
 		}
-		if !worked {
+		skipped := false
+		for {
+			if ctx.Err() != nil {
+				return done, ctx.Err()
+			}
+			what, err := w.one(ctx, due)
+			if err != nil {
+				return done, err
+			}
+			if what == nothing {
+				break
+			}
+			if what == busy {
+				skipped = true
+				continue
+			}
+			done++
+		}
+		if !skipped {
 			return done, nil
 		}
-		done++
+		select {
+		case <-ctx.Done():
+			return done, ctx.Err()
+		case <-time.After(busyPause):
+		}
 	}
-	return done, ctx.Err()
 }
+
+type outcome int
+
+const (
+	nothing outcome = iota // nothing was due
+	busy                   // somebody else works for this customer
+	worked
+)
 
 // An inboxEvent is one row of the inbox.
 type inboxEvent struct {
@@ -72,11 +109,12 @@ type inboxEvent struct {
 	attempts           int
 }
 
-// one processes the oldest event that was due at a time and that nobody else works on. The effect, the audit row and the mark that
-// it is processed are one transaction: a worker that dies in between leaves the event as it was.
-func (w *Worker) one(ctx context.Context, due time.Time) (worked bool, err error) {
+// one processes the oldest event that was due at a time and that nobody else works on. The effect, the audit row, the
+// mails and the mark that it is processed are one transaction: a worker that dies in between leaves the event as it was.
+func (w *Worker) one(ctx context.Context, due time.Time) (what outcome, err error) {
 	var e inboxEvent
 	var failure error
+	var set *Quarantined
 	err = w.store.InTx(ctx, func(tx pgx.Tx) error {
 		err := tx.QueryRow(ctx, `SELECT id, type, customer, payload, attempts FROM stripe_events WHERE processed_at IS NULL AND next_attempt_at <= $2 AND attempts < $1
 			ORDER BY received_at, id LIMIT 1 FOR UPDATE SKIP LOCKED`, maxAttempts, due).Scan(&e.id, &e.kind, &e.customer, &e.payload, &e.attempts)
@@ -86,39 +124,69 @@ func (w *Worker) one(ctx context.Context, due time.Time) (worked bool, err error
 		if err != nil {
 			return err
 		}
-		worked = true
+		if e.customer != "" {
+			var free bool
+			if err := tx.QueryRow(ctx, `SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0))`, "billing:"+e.customer).Scan(&free); err != nil {
+				return err
+			}
+			if !free {
+				what = busy
+				_, err := tx.Exec(ctx, `UPDATE stripe_events SET next_attempt_at = clock_timestamp() + make_interval(secs => $2) WHERE id = $1`, e.id, busyPause.Seconds()/2)
+				return err
+			}
+		}
+		what = worked
 		// What the effect wrote before it failed must go, and the note of the failure must stay.
 		failure = pgx.BeginFunc(ctx, tx, func(effect pgx.Tx) error { return w.effect(ctx, effect, e) })
-		if failure != nil && !isForeign(failure) {
+		note := ""
+		switch {
+		case failure == nil:
+		case errors.As(failure, &set):
+			note = trim(failure)
+			if err := quarantine(ctx, tx, set, e.id); err != nil {
+				return err
+			}
+		case isForeign(failure):
+			note = trim(failure)
+		default:
 			_, err = tx.Exec(ctx, `UPDATE stripe_events SET attempts = attempts + 1, last_error = $2, next_attempt_at = now() + make_interval(secs => least(3600, power(2, attempts))) WHERE id = $1`, e.id, trim(failure))
 			return err
 		}
-		note := ""
-		if failure != nil {
-			note = trim(failure)
-		}
-		_, err = tx.Exec(ctx, `UPDATE stripe_events SET processed_at = now(), last_error = $2 WHERE id = $1`, e.id, note)
+		// What came for a customer who was erased is not kept.
+		_, err = tx.Exec(ctx, `UPDATE stripe_events SET processed_at = now(), last_error = $2,
+			payload = CASE WHEN EXISTS (SELECT FROM stripe_customers WHERE stripe_customer_id = $3 AND erased_at IS NOT NULL) THEN `+scrubbed+` ELSE payload END WHERE id = $1`, e.id, note, e.customer)
 		return err
 	})
 	switch {
 	case err != nil:
-		return false, err
-	case failure != nil && isForeign(failure):
+		return nothing, err
+	case failure == nil:
+	case set != nil:
+		w.log.Error("a subscription is quarantined", "event", e.id, "subscription", set.SubscriptionID, "reason", set.Reason)
+	case isForeign(failure):
 		w.log.Warn("an event was set aside", "event", e.id, "type", e.kind, "error", failure)
-	case failure != nil && e.attempts+1 >= maxAttempts:
+	case e.attempts+1 >= maxAttempts:
 		w.log.Error("an event is a dead letter", "event", e.id, "type", e.kind, "error", failure)
-	case failure != nil:
+	default:
 		w.log.Warn("an event will be tried again", "event", e.id, "type", e.kind, "attempt", e.attempts+1, "error", failure)
 	}
-	return worked, nil
+	return what, nil
 }
 
-func trim(err error) string {
-	text := err.Error()
-	if len(text) > 500 {
-		text = text[:500]
+// scrubbed is what remains of an event's payload after an erasure.
+const scrubbed = `jsonb_build_object('id', id, 'type', type, 'erased', true)`
+
+// quarantine notes a subscription that must not give access, once, in the audit log too.
+func quarantine(ctx context.Context, tx pgx.Tx, q *Quarantined, eventID string) error {
+	tag, err := tx.Exec(ctx, `INSERT INTO quarantine (stripe_subscription_id, stripe_customer_id, user_id, reason, event_id) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`, q.SubscriptionID, q.CustomerID, q.UserID, q.Reason, eventID)
+	if err != nil || tag.RowsAffected() == 0 {
+		return err
 	}
-	return text
+	source := "event:" + eventID
+	if eventID == "" {
+		source = "job:reconcile"
+	}
+	return record(ctx, tx, q.UserID, q.SubscriptionID, source, nil, map[string]string{"quarantined": q.Reason})
 }
 
 // effect does what an event hints at. Types that are not known have none.
@@ -131,66 +199,164 @@ func (w *Worker) effect(ctx context.Context, tx pgx.Tx, e inboxEvent) error {
 	if err := json.Unmarshal(e.payload, &event); err != nil {
 		return fmt.Errorf("%w: the payload cannot be read: %v", ErrForeign, err)
 	}
-	o := event.Data.Object
+	o, source := event.Data.Object, "event:"+e.id
 	switch {
 	case strings.HasPrefix(e.kind, "customer.subscription."):
-		return w.subscription(ctx, tx, string(o.Customer), o.ID, e.id)
+		if err := w.subscription(ctx, tx, string(o.Customer), o.ID, source); err != nil || e.kind != "customer.subscription.trial_will_end" {
+			return err
+		}
+		return w.trialEnds(ctx, tx, o.ID)
 	case strings.HasPrefix(e.kind, "subscription_schedule."):
-		return w.subscription(ctx, tx, string(o.Customer), string(o.Subscription), e.id)
+		return w.subscription(ctx, tx, string(o.Customer), string(o.Subscription), source)
 	case strings.HasPrefix(e.kind, "checkout.session."):
 		state := "complete"
 		if e.kind == "checkout.session.expired" {
 			state = "expired"
 		}
-		if _, err := tx.Exec(ctx, `UPDATE checkout_sessions SET state = $2 WHERE id = $1`, o.ID, state); err != nil {
+		if _, err := tx.Exec(ctx, `UPDATE checkout_sessions SET state = $2 WHERE id = $1 AND state = 'open'`, o.ID, state); err != nil {
 			return err
 		}
-		return w.subscription(ctx, tx, string(o.Customer), string(o.Subscription), e.id)
-	case strings.HasPrefix(e.kind, "invoice.") && e.kind != "invoice.upcoming":
-		if err := w.subscription(ctx, tx, string(o.Customer), string(o.Subscription), e.id); err != nil {
+		return w.subscription(ctx, tx, string(o.Customer), string(o.Subscription), source)
+	case strings.HasPrefix(e.kind, "invoice.") && o.ID != "":
+		if err := w.subscription(ctx, tx, string(o.Customer), string(o.Subscription), source); err != nil {
 			return err
 		}
 		return w.invoice(ctx, tx, string(o.Customer), o.ID)
+	case e.kind == "customer.deleted":
+		return w.customerDeleted(ctx, tx, o.ID, source)
 	}
 	return nil
 }
 
-// subscription writes a subscription as it is at Stripe. A second live one (two sessions were paid) is cancelled there:
-// the first one stays.
-func (w *Worker) subscription(ctx context.Context, tx pgx.Tx, customerID, id, eventID string) error {
+// subscription writes a subscription as it is at Stripe. When it is a second live one (two sessions were paid), the older
+// of the two stays.
+func (w *Worker) subscription(ctx context.Context, tx pgx.Tx, customerID, id, source string) error {
 	if id == "" || customerID == "" {
 		return nil
 	}
-	err := pgx.BeginFunc(ctx, tx, func(try pgx.Tx) error { return w.sync.SyncTx(ctx, try, customerID, id, "event:"+eventID) })
+	err := pgx.BeginFunc(ctx, tx, func(try pgx.Tx) error { return w.sync.SyncTx(ctx, try, customerID, id, source) })
 	if !errors.Is(err, ErrSecondSubscription) {
 		return err
 	}
-	w.log.Error("a second subscription was paid for; it is cancelled", "subscription", id, "customer", customerID)
-	params := &stripe.SubscriptionCancelParams{InvoiceNow: stripe.Bool(false), Prorate: stripe.Bool(true)}
-	params.Context = ctx
-	params.SetIdempotencyKey("second:" + id)
-	if _, err := (subscription.Client{B: w.stripe.backend, Key: w.stripe.config.SecretKey}).Cancel(id, params); err != nil {
-		return fmt.Errorf("cancelling the second subscription %s: %w", id, err)
+	if err := w.resolveSecond(ctx, tx, id, source); err != nil {
+		return err
 	}
-	return w.sync.SyncTx(ctx, tx, customerID, id, "event:"+eventID)
+	return w.sync.SyncTx(ctx, tx, customerID, id, source)
 }
 
-// invoice writes an invoice as it is at Stripe.
+// resolveSecond cancels the newer one of a user's two live subscriptions and returns what was paid for it.
+func (w *Worker) resolveSecond(ctx context.Context, tx pgx.Tx, id, source string) error {
+	this, err := w.stripe.fetch(ctx, id)
+	if err != nil {
+		return fmt.Errorf("fetching the second subscription %s: %w", id, err)
+	}
+	userID, err := userOf(ctx, tx, this.Customer.ID, id)
+	if err != nil {
+		return err
+	}
+	var otherID, otherCustomer string
+	if err := tx.QueryRow(ctx, `SELECT stripe_subscription_id, stripe_customer_id FROM subscriptions WHERE user_id = $1 AND stripe_subscription_id <> $2 AND status IN ('trialing', 'active', 'past_due', 'unpaid', 'paused')`, userID, id).Scan(&otherID, &otherCustomer); err != nil {
+		return err
+	}
+	other, err := w.stripe.fetch(ctx, otherID)
+	if err != nil {
+		return fmt.Errorf("fetching the first subscription %s: %w", otherID, err)
+	}
+	newer := this
+	if other.Created > this.Created {
+		newer = other
+	}
+	w.log.Error("a second subscription was paid for; it is cancelled", "subscription", newer.ID, "user", userID)
+	if newer.Status != stripe.SubscriptionStatusCanceled {
+		params := &stripe.SubscriptionCancelParams{InvoiceNow: stripe.Bool(false), Prorate: stripe.Bool(false)}
+		params.Context = ctx
+		params.SetIdempotencyKey("second:" + newer.ID)
+		if _, err := (subscription.Client{B: w.stripe.backend, Key: w.stripe.config.SecretKey}).Cancel(newer.ID, params); err != nil {
+			return fmt.Errorf("cancelling the second subscription %s: %w", newer.ID, err)
+		}
+	}
+	if err := w.refund(ctx, tx, userID, newer); err != nil {
+		return err
+	}
+	if newer == other {
+		return w.sync.SyncTx(ctx, tx, otherCustomer, otherID, source)
+	}
+	return nil
+}
+
+// refund returns what was paid for a subscription by its last invoice, and tells the user.
+func (w *Worker) refund(ctx context.Context, tx pgx.Tx, userID string, sub *stripe.Subscription) error {
+	if sub.LatestInvoice == nil || sub.LatestInvoice.ID == "" {
+		return nil
+	}
+	in, err := w.fetchInvoice(ctx, sub.LatestInvoice.ID)
+	if err != nil {
+		return err
+	}
+	if in.AmountPaid == 0 || in.PaymentIntent == nil {
+		return nil
+	}
+	params := &stripe.RefundParams{PaymentIntent: stripe.String(in.PaymentIntent.ID), Reason: stripe.String("duplicate")}
+	params.Context = ctx
+	params.SetIdempotencyKey("second-refund:" + sub.ID)
+	var refused *stripe.Error
+	if _, err := (refund.Client{B: w.stripe.backend, Key: w.stripe.config.SecretKey}).New(params); errors.As(err, &refused) && refused.Code == stripe.ErrorCodeChargeAlreadyRefunded {
+		return nil
+	} else if err != nil {
+		return fmt.Errorf("refunding invoice %s: %w", in.ID, err)
+	}
+	return queueMail(ctx, tx, "second:"+sub.ID, userID, MailSecondCancelled, mailData{InvoiceID: in.ID, Amount: in.AmountPaid})
+}
+
+// trialEnds queues the mail before the end of a trial that will be charged.
+func (w *Worker) trialEnds(ctx context.Context, tx pgx.Tx, id string) error {
+	sub, err := scan(tx.QueryRow(ctx, `SELECT `+columns+` FROM subscriptions WHERE stripe_subscription_id = $1`, id))
+	if errors.Is(err, ErrNotFound) || err == nil && (sub.Status != Trialing || sub.CancelAtPeriodEnd) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return queueMail(ctx, tx, fmt.Sprintf("trial:%s:%d", id, sub.TrialEnd.Unix()), sub.UserID, MailTrialEnding, mailData{Next: sub.TrialEnd})
+}
+
+// customerDeleted follows the subscriptions that ended with their customer; the user's next checkout makes a new one.
+func (w *Worker) customerDeleted(ctx context.Context, tx pgx.Tx, customerID, source string) error {
+	rows, err := tx.Query(ctx, `SELECT stripe_subscription_id FROM subscriptions WHERE stripe_customer_id = $1 AND status NOT IN ('canceled', 'incomplete_expired') ORDER BY 1`, customerID)
+	if err != nil {
+		return err
+	}
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if err := w.subscription(ctx, tx, customerID, id, source); err != nil {
+			return err
+		}
+	}
+	_, err = tx.Exec(ctx, `UPDATE stripe_customers SET deleted_at = now() WHERE stripe_customer_id = $1 AND deleted_at IS NULL`, customerID)
+	return err
+}
+
+func (w *Worker) fetchInvoice(ctx context.Context, id string) (*stripe.Invoice, error) {
+	params := &stripe.InvoiceParams{}
+	params.Context = ctx
+	params.AddExpand("payment_intent")
+	in, err := (invoice.Client{B: w.stripe.backend, Key: w.stripe.config.SecretKey}).Get(id, params)
+	if err != nil {
+		return nil, fmt.Errorf("fetching invoice %s: %w", id, err)
+	}
+	return in, nil
+}
+
+// invoice writes an invoice as it is at Stripe, and queues the mails about its payment: one for each attempt that failed,
+// none while the first payment is still open, and one when a payment went through after all.
 func (w *Worker) invoice(ctx context.Context, tx pgx.Tx, customerID, id string) error {
 	if err := LockCustomer(ctx, tx, customerID); err != nil {
 		return err
 	}
-	params := &stripe.InvoiceParams{}
-	params.Context = ctx
-	in, err := (invoice.Client{B: w.stripe.backend, Key: w.stripe.config.SecretKey}).Get(id, params)
-	if err != nil {
-		return fmt.Errorf("fetching invoice %s: %w", id, err)
-	}
-	var userID string
-	err = tx.QueryRow(ctx, `SELECT user_id::text FROM stripe_customers WHERE stripe_customer_id = $1`, customerID).Scan(&userID)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return fmt.Errorf("invoice %s: %w: customer %s is unknown", id, ErrForeign, customerID)
-	}
+	in, err := w.fetchInvoice(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -198,5 +364,41 @@ func (w *Worker) invoice(ctx context.Context, tx pgx.Tx, customerID, id string) 
 	if in.Subscription != nil {
 		subscriptionID = in.Subscription.ID
 	}
-	return w.store.SaveInvoice(ctx, tx, userID, subscriptionID, Invoice{ID: in.ID, Number: in.Number, AmountPaid: in.AmountPaid, Currency: string(in.Currency), Status: string(in.Status), URL: in.HostedInvoiceURL, CreatedAt: at(in.Created)})
+	userID, err := userOf(ctx, tx, customerID, subscriptionID)
+	if errors.Is(err, ErrNotFound) {
+		return fmt.Errorf("invoice %s: %w: customer %s is unknown", id, ErrForeign, customerID)
+	}
+	if err != nil {
+		return err
+	}
+	if err := w.store.SaveInvoice(ctx, tx, userID, subscriptionID, Invoice{ID: in.ID, Number: in.Number, AmountDue: in.AmountDue, AmountPaid: in.AmountPaid, Currency: string(in.Currency), Status: string(in.Status),
+		Reason: string(in.BillingReason), Attempts: int(in.AttemptCount), URL: in.HostedInvoiceURL, PeriodStart: at(in.PeriodStart), PeriodEnd: at(in.PeriodEnd), CreatedAt: at(in.Created)}); err != nil {
+		return err
+	}
+	data := mailData{InvoiceID: in.ID, Amount: in.AmountDue, URL: in.HostedInvoiceURL, Next: at(in.NextPaymentAttempt)}
+	switch in.Status {
+	case stripe.InvoiceStatusPaid:
+		var failed bool
+		if err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM outbox WHERE user_id = $2 AND starts_with(dedupe_key, $1))`, "payment:"+in.ID+":", userID).Scan(&failed); err != nil || !failed {
+			return err
+		}
+		return queueMail(ctx, tx, "fixed:"+in.ID, userID, MailPaymentFixed, data)
+	case stripe.InvoiceStatusOpen, stripe.InvoiceStatusUncollectible:
+		if in.AttemptCount == 0 || in.AmountDue == 0 {
+			return nil
+		}
+		var incomplete bool // the page of the payment has told the user already
+		if err := tx.QueryRow(ctx, `SELECT NOT EXISTS (SELECT FROM subscriptions WHERE stripe_subscription_id = $1 AND status NOT IN ('incomplete', 'incomplete_expired'))`, subscriptionID).Scan(&incomplete); err != nil || incomplete {
+			return err
+		}
+		kind := MailPaymentFailed
+		switch {
+		case in.PaymentIntent != nil && in.PaymentIntent.Status == stripe.PaymentIntentStatusRequiresAction:
+			kind = MailPaymentAction
+		case in.NextPaymentAttempt == 0:
+			kind = MailPaymentFinal
+		}
+		return queueMail(ctx, tx, fmt.Sprintf("payment:%s:%d", in.ID, in.AttemptCount), userID, kind, data)
+	}
+	return nil
 }

@@ -7,6 +7,21 @@ CREATE TYPE subscription_status AS ENUM (
 CREATE TABLE stripe_customers (
   user_id uuid PRIMARY KEY REFERENCES users (id) ON DELETE RESTRICT,
   stripe_customer_id text UNIQUE,
+  generation integer NOT NULL DEFAULT 0, -- how many customers the user had before this one
+  deleted_at timestamptz,                -- deleted at Stripe: the next checkout makes a new one
+  erased_at timestamptz,                 -- erased by us: there is no next checkout
+  created_at timestamptz NOT NULL DEFAULT now()
+);
+
+-- Every price that ever stood for a plan. Amounts never change at Stripe; a new amount is a new price, and subscriptions
+-- go on with the old one.
+CREATE TABLE prices (
+  price_id text PRIMARY KEY,
+  plan text NOT NULL CHECK (plan IN ('monthly', 'annual')),
+  unit_amount bigint NOT NULL CHECK (unit_amount >= 0),
+  currency text NOT NULL CHECK (currency = 'usd'),
+  interval_days integer NOT NULL CHECK (interval_days > 0),
+  active boolean NOT NULL,
   created_at timestamptz NOT NULL DEFAULT now()
 );
 
@@ -38,6 +53,7 @@ CREATE TABLE subscriptions (
   current_period_start timestamptz NOT NULL,
   current_period_end timestamptz NOT NULL,
   cancel_at_period_end boolean NOT NULL DEFAULT false,
+  cancel_at timestamptz,
   trial_end timestamptz,
   canceled_at timestamptz,
   ended_at timestamptz,
@@ -49,14 +65,39 @@ CREATE INDEX subscriptions_customer ON subscriptions (stripe_customer_id);
 CREATE UNIQUE INDEX subscriptions_one_live ON subscriptions (user_id)
   WHERE status IN ('trialing', 'active', 'past_due', 'unpaid', 'paused');
 
+CREATE FUNCTION subscriptions_changed() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  NEW.updated_at := now();
+  PERFORM pg_notify('billing_subscriptions', NEW.user_id::text); -- other instances forget what they hold
+  RETURN NEW;
+END
+$$;
+CREATE TRIGGER subscriptions_changed BEFORE INSERT OR UPDATE ON subscriptions
+  FOR EACH ROW EXECUTE FUNCTION subscriptions_changed();
+
+-- What belongs to one of our customers and must not give access: another currency, a price that stands for no plan.
+CREATE TABLE quarantine (
+  stripe_subscription_id text PRIMARY KEY,
+  stripe_customer_id text NOT NULL,
+  user_id uuid NOT NULL REFERENCES users (id) ON DELETE RESTRICT,
+  reason text NOT NULL,
+  event_id text NOT NULL,
+  created_at timestamptz NOT NULL DEFAULT now()
+);
+
 CREATE TABLE invoices (
   id text PRIMARY KEY,
   user_id uuid NOT NULL REFERENCES users (id) ON DELETE RESTRICT,
   stripe_subscription_id text NOT NULL,
   number text NOT NULL DEFAULT '',
+  amount_due bigint NOT NULL DEFAULT 0,
   amount_paid bigint NOT NULL,
   currency text NOT NULL,
   status text NOT NULL,
+  billing_reason text NOT NULL DEFAULT '',
+  attempt_count integer NOT NULL DEFAULT 0,
+  period_start timestamptz,
+  period_end timestamptz,
   hosted_invoice_url text NOT NULL DEFAULT '',
   created_at timestamptz NOT NULL
 );
@@ -72,6 +113,7 @@ CREATE TABLE change_requests (
   params jsonb NOT NULL DEFAULT '{}',
   state text NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'done', 'failed')),
   error text NOT NULL DEFAULT '',
+  held_until timestamptz NOT NULL DEFAULT now(), -- by the request that works on it; later another may take it up
   created_at timestamptz NOT NULL DEFAULT now(),
   finished_at timestamptz
 );
@@ -92,17 +134,38 @@ CREATE TABLE stripe_events (
   next_attempt_at timestamptz NOT NULL DEFAULT now(),
   last_error text NOT NULL DEFAULT ''
 );
-CREATE INDEX stripe_events_pending ON stripe_events (next_attempt_at, received_at) WHERE processed_at IS NULL;
+CREATE INDEX stripe_events_pending ON stripe_events (received_at, id) WHERE processed_at IS NULL;
+CREATE INDEX stripe_events_customer ON stripe_events (customer);
+
+-- Mails: written in the transaction of what they tell, sent afterwards. The key is what makes a mail the same one.
+CREATE TABLE outbox (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  dedupe_key text NOT NULL UNIQUE,
+  user_id uuid NOT NULL REFERENCES users (id) ON DELETE RESTRICT,
+  kind text NOT NULL,
+  payload jsonb NOT NULL,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  attempts integer NOT NULL DEFAULT 0,
+  next_attempt_at timestamptz NOT NULL DEFAULT now(),
+  sent_at timestamptz,
+  last_error text NOT NULL DEFAULT ''
+);
+CREATE INDEX outbox_pending ON outbox (id) WHERE sent_at IS NULL;
+CREATE INDEX outbox_user ON outbox (user_id);
 
 CREATE TABLE audit_logs (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-  stripe_subscription_id text NOT NULL,
-  source text NOT NULL,
+  user_id uuid NOT NULL,
+  stripe_subscription_id text NOT NULL DEFAULT '', -- empty for what concerns the user as a whole
+  source text NOT NULL,                            -- event, user:…, job:…
+  event_id text,
   before jsonb,
   after jsonb NOT NULL,
   at timestamptz NOT NULL DEFAULT now()
 );
 CREATE INDEX audit_logs_subscription ON audit_logs (stripe_subscription_id);
+CREATE INDEX audit_logs_user ON audit_logs (user_id, id);
+CREATE UNIQUE INDEX audit_logs_once ON audit_logs (event_id, stripe_subscription_id) WHERE event_id IS NOT NULL;
 
 CREATE FUNCTION audit_logs_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -118,10 +181,14 @@ CREATE TRIGGER audit_logs_no_truncate BEFORE TRUNCATE ON audit_logs
 
 DROP TABLE audit_logs;
 DROP FUNCTION audit_logs_append_only();
+DROP TABLE outbox;
 DROP TABLE stripe_events;
 DROP TABLE change_requests;
 DROP TABLE invoices;
+DROP TABLE quarantine;
 DROP TABLE subscriptions;
+DROP FUNCTION subscriptions_changed();
+DROP TABLE prices;
 DROP TABLE checkout_sessions;
 DROP TABLE stripe_customers;
 DROP TYPE subscription_status;

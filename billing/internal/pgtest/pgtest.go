@@ -39,22 +39,13 @@ var (
 // with the test.
 func New(t testing.TB) (*pgxpool.Pool, string) {
 	t.Helper()
-	once.Do(func() { admin, startErr = start() })
-	if startErr != nil {
-		t.Fatalf("no PostgreSQL for the tests: %v", startErr)
-	}
 	ctx := context.Background()
-	conn, err := pgx.Connect(ctx, admin)
-	if err != nil {
-		t.Fatalf("connecting to PostgreSQL: %v", err)
-	}
-	defer conn.Close(ctx)
 	defer runtime.KeepAlive(held) // collected, it would be closed, and the server end
 	name := fmt.Sprintf("t%d_%d_%d", os.Getpid(), time.Now().UnixNano(), number.Add(1))
-	if _, err := conn.Exec(ctx, "CREATE DATABASE "+name); err != nil {
-		t.Fatalf("creating a database: %v", err)
+	dsn, err := Database(ctx, name)
+	if err != nil {
+		t.Fatalf("no PostgreSQL for the tests: %v", err)
 	}
-	dsn := withDatabase(admin, name)
 	pool, err := pgxpool.New(ctx, dsn)
 	if err != nil {
 		t.Fatalf("connecting to the test's database: %v", err)
@@ -72,6 +63,29 @@ func New(t testing.TB) (*pgxpool.Pool, string) {
 		t.Fatalf("creating the host's users: %v", err)
 	}
 	return pool, dsn
+}
+
+// URL is the connection string of the server, which is started when it was not yet.
+func URL() (string, error) {
+	once.Do(func() { admin, startErr = start() })
+	return admin, startErr
+}
+
+// Database creates a database on the server and returns its connection string.
+func Database(ctx context.Context, name string) (string, error) {
+	server, err := URL()
+	if err != nil {
+		return "", err
+	}
+	conn, err := pgx.Connect(ctx, server)
+	if err != nil {
+		return "", err
+	}
+	defer conn.Close(ctx)
+	if _, err := conn.Exec(ctx, "CREATE DATABASE "+pgx.Identifier{name}.Sanitize()); err != nil {
+		return "", err
+	}
+	return withDatabase(server, name), nil
 }
 
 func withDatabase(dsn, name string) string {
@@ -193,7 +207,7 @@ func ready(dsn string) error {
 		conn, err := pgx.Connect(ctx, dsn)
 		if err == nil {
 			defer conn.Close(ctx)
-			_, err = conn.Exec(ctx, "CREATE ROLE "+role+" LOGIN CREATEDB")
+			_, err = conn.Exec(ctx, "CREATE ROLE "+role+" LOGIN CREATEDB CREATEROLE")
 			return err
 		}
 		select {

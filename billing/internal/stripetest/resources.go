@@ -24,28 +24,45 @@ func (s *Server) route(c Call) (M, *apiError) {
 		verb = parts[2]
 	}
 	if c.Method == "GET" {
-		if id == "" {
+		switch o := s.objects[id]; {
+		case id == "":
 			return s.list(name, c.Form)
-		}
-		o := s.objects[id]
-		if o == nil {
+		case name == "invoices" && id == "upcoming":
+			return s.upcoming(c.Form)
+		case o == nil:
 			return nil, missing(id)
+		case name == "invoices" && c.Form.Get("expand[0]") == "payment_intent" && o["payment_intent"] != nil:
+			expanded := clone(o)
+			status := "succeeded"
+			if o["status"] == "open" {
+				status = "requires_payment_method"
+				if s.objects[o["customer"].(string)]["card"] == Card3DS {
+					status = "requires_action"
+				}
+			}
+			expanded["payment_intent"] = M{"id": o["payment_intent"], "object": "payment_intent", "status": status}
+			return expanded, nil
+		default:
+			return o, nil
 		}
-		return o, nil
 	}
 	switch {
 	case name == "customers" && c.Method == "POST" && id == "":
-		return s.put(M{"id": s.id("cus"), "object": "customer", "metadata": metadata(c.Form, "metadata")}), nil
+		return s.put(M{"id": s.id("cus"), "object": "customer", "metadata": metadata(c.Form, "metadata"), "email": c.Form.Get("email"), "created": s.now}), nil
+	case name == "customers" && c.Method == "DELETE":
+		return s.deleteCustomer(id)
 	case name == "checkout/sessions" && id == "":
 		return s.newSession(c.Form)
 	case name == "checkout/sessions" && verb == "expire":
 		return s.expireSession(id)
 	case name == "billing_portal/sessions":
-		if s.objects[c.Form.Get("customer")] == nil {
+		customer := s.objects[c.Form.Get("customer")]
+		if customer == nil || customer["deleted"] == true {
 			return nil, missing(c.Form.Get("customer"))
 		}
-		return s.put(M{"id": s.id("bps"), "object": "billing_portal.session", "url": "https://billing.stripe.test/p/" + c.Form.Get("customer"), "return_url": c.Form.Get("return_url")}), nil
-	case name == "subscriptions" && c.Method == "POST":
+		id := s.id("bps")
+		return s.put(M{"id": id, "object": "billing_portal.session", "url": s.URL + "/portal/" + id, "customer": c.Form.Get("customer"), "return_url": c.Form.Get("return_url")}), nil
+	case name == "subscriptions" && c.Method == "POST" && id != "":
 		return s.updateSubscription(id, c.Form)
 	case name == "subscriptions" && c.Method == "DELETE":
 		return s.cancelNow(id)
@@ -55,6 +72,10 @@ func (s *Server) route(c Call) (M, *apiError) {
 		return s.releaseSchedule(id)
 	case name == "subscription_schedules":
 		return s.updateSchedule(id, c.Form)
+	case name == "refunds" && id == "":
+		return s.refund(c.Form)
+	case name == "invoices" && verb == "void":
+		return s.void(id)
 	}
 	return nil, missing(c.Method + " " + c.Path)
 }
@@ -69,31 +90,70 @@ func metadata(f url.Values, prefix string) M {
 	return m
 }
 
+// list pages through the objects of a kind, newest first.
 func (s *Server) list(name string, f url.Values) (M, *apiError) {
-	kinds := map[string]string{"subscriptions": "subscription", "invoices": "invoice", "customers": "customer", "prices": "price"}
-	data := []M{}
-	for _, o := range s.all(kinds[name]) {
-		if c := f.Get("customer"); c == "" || o["customer"] == c {
-			data = append(data, o)
+	kind := map[string]string{"subscriptions": "subscription", "invoices": "invoice", "customers": "customer", "prices": "price", "charges": "charge", "refunds": "refund"}[name]
+	var all []M
+	switch {
+	case name == "events":
+		for _, e := range s.log {
+			if f.Get("delivery_success") != "false" || !s.taken[e["id"].(string)] {
+				all = append(all, clone(e))
+			}
+		}
+	case kind == "":
+		return nil, missing(name)
+	default:
+		for _, o := range s.all(kind) {
+			if c := f.Get("customer"); c != "" && o["customer"] != c {
+				continue
+			}
+			if kind == "subscription" && f.Get("status") != "all" && o["status"] == "canceled" {
+				continue
+			}
+			all = append(all, o)
 		}
 	}
-	return M{"object": "list", "url": "/v1/" + name, "has_more": false, "data": data}, nil
+	slices.Reverse(all)
+	if after := f.Get("starting_after"); after != "" {
+		i := slices.IndexFunc(all, func(o M) bool { return o["id"] == after })
+		if i < 0 {
+			return nil, missing(after)
+		}
+		all = all[i+1:]
+	}
+	limit := 10
+	if n, err := strconv.Atoi(f.Get("limit")); err == nil {
+		limit = min(max(n, 1), 100)
+	}
+	more := len(all) > limit
+	if more {
+		all = all[:limit]
+	}
+	return M{"object": "list", "url": "/v1/" + name, "has_more": more, "data": append([]M{}, all...)}, nil
 }
 
 func (s *Server) newSession(f url.Values) (M, *apiError) {
-	p := s.objects[f.Get("line_items[0][price]")]
+	p, customer := s.objects[f.Get("line_items[0][price]")], s.objects[f.Get("customer")]
 	switch {
 	case f.Get("mode") != "subscription":
 		return nil, invalid("mode")
 	case p == nil:
 		return nil, missing(f.Get("line_items[0][price]"))
-	case s.objects[f.Get("customer")] == nil:
+	case p["active"] != true:
+		return nil, invalid("price %v is not active", p["id"])
+	case customer == nil || customer["deleted"] == true:
 		return nil, missing(f.Get("customer"))
 	}
-	id := s.id("cs")
+	id, expires := s.id("cs"), s.now+Day
+	if at, err := strconv.ParseInt(f.Get("expires_at"), 10, 64); err == nil {
+		if expires = at; at < s.now+30*60 || at > s.now+Day {
+			return nil, invalid("expires_at is 30 minutes to 24 hours from now")
+		}
+	}
 	return s.put(M{"id": id, "object": "checkout.session", "mode": "subscription", "status": "open", "payment_status": "unpaid", "customer": f.Get("customer"),
-		"client_reference_id": f.Get("client_reference_id"), "url": s.URL + "/pay/" + id, "expires_at": s.now + Day, "price": p["id"],
-		"user": f.Get("subscription_data[metadata][user_id]"), "trial": f.Get("subscription_data[trial_period_days]"), "success_url": f.Get("success_url")}), nil
+		"client_reference_id": f.Get("client_reference_id"), "url": s.URL + "/pay/" + id, "expires_at": expires, "created": s.now, "price": p["id"], "currency": p["currency"], "amount_total": amount(p),
+		"user": f.Get("subscription_data[metadata][user_id]"), "trial": f.Get("subscription_data[trial_period_days]"), "success_url": f.Get("success_url"), "cancel_url": f.Get("cancel_url")}), nil
 }
 
 func (s *Server) expireSession(id string) (M, *apiError) {
@@ -109,35 +169,31 @@ func (s *Server) expireSession(id string) (M, *apiError) {
 	return o, nil
 }
 
-// Pay is what a user does on the hosted page: the session is paid and its subscription begins. It returns the
-// subscription's id.
-func (s *Server) Pay(session string) string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	o := s.objects[session]
-	if o == nil || o["status"] != "open" {
-		return ""
+func (s *Server) deleteCustomer(id string) (M, *apiError) {
+	o := s.objects[id]
+	if o == nil {
+		return nil, missing(id)
 	}
-	p := s.objects[o["price"].(string)]
-	id := s.id("sub")
-	sub := M{"id": id, "object": "subscription", "customer": o["customer"], "status": "active", "cancel_at_period_end": false, "currency": "usd", "schedule": nil,
-		"current_period_start": s.now, "current_period_end": s.now + seconds(p), "created": s.now, "metadata": M{"user_id": o["user"]},
-		"items": M{"object": "list", "data": []any{M{"id": s.id("si"), "object": "subscription_item", "price": clone(p), "quantity": 1}}}}
-	s.put(sub)
-	if days, err := strconv.ParseInt(o["trial"].(string), 10, 64); err == nil && days > 0 {
-		sub["status"], sub["trial_end"], sub["current_period_end"] = "trialing", s.now+days*Day, s.now+days*Day
-	} else {
-		s.invoice(sub, amount(p), "subscription_create")
+	if o["deleted"] == true {
+		return M{"id": id, "object": "customer", "deleted": true}, nil
 	}
-	o["status"], o["payment_status"], o["subscription"] = "complete", "paid", id
-	s.event("customer.subscription.created", sub)
-	s.event("checkout.session.completed", o)
-	return id
+	for _, other := range s.order {
+		if sub := s.objects[other]; sub["object"] == "subscription" && sub["customer"] == id && sub["status"] != "canceled" {
+			s.end(sub)
+		}
+	}
+	o["deleted"] = true
+	s.event("customer.deleted", o)
+	return M{"id": id, "object": "customer", "deleted": true}, nil
 }
 
 func seconds(p M) int64 {
 	r := p["recurring"].(M)
-	return int64(number(r["interval_count"])) * Day
+	n := int64(number(r["interval_count"])) * Day
+	if r["interval"] == "month" {
+		n *= 30
+	}
+	return n
 }
 
 func amount(p M) int64 { return int64(number(p["unit_amount"])) }
@@ -154,13 +210,6 @@ func number(v any) float64 {
 	return 0
 }
 
-// invoice makes a paid invoice. The lock is held.
-func (s *Server) invoice(sub M, cents int64, reason string) {
-	id := s.id("in")
-	s.event("invoice.paid", s.put(M{"id": id, "object": "invoice", "customer": sub["customer"], "subscription": sub["id"], "amount_paid": cents, "amount_due": cents, "currency": "usd", "status": "paid",
-		"billing_reason": reason, "number": "N-" + strings.TrimPrefix(id, "in_test"), "hosted_invoice_url": "https://invoice.stripe.test/" + id, "created": s.now}))
-}
-
 func item(sub M) M { return sub["items"].(M)["data"].([]any)[0].(M) }
 
 func (s *Server) updateSubscription(id string, f url.Values) (M, *apiError) {
@@ -168,8 +217,8 @@ func (s *Server) updateSubscription(id string, f url.Values) (M, *apiError) {
 	if sub == nil {
 		return nil, missing(id)
 	}
-	if sub["status"] == "canceled" {
-		return nil, invalid("a canceled subscription cannot be updated")
+	if sub["status"] == "canceled" || sub["status"] == "incomplete_expired" {
+		return nil, invalid("a %v subscription cannot be updated", sub["status"])
 	}
 	if v := f.Get("cancel_at_period_end"); v != "" {
 		if sub["schedule"] != nil {
@@ -177,8 +226,9 @@ func (s *Server) updateSubscription(id string, f url.Values) (M, *apiError) {
 		}
 		sub["cancel_at_period_end"] = v == "true"
 		delete(sub, "canceled_at")
+		delete(sub, "cancel_at")
 		if v == "true" {
-			sub["canceled_at"] = s.now
+			sub["canceled_at"], sub["cancel_at"] = s.now, sub["current_period_end"]
 		}
 	}
 	if p := f.Get("items[0][price]"); p != "" {
@@ -190,8 +240,13 @@ func (s *Server) updateSubscription(id string, f url.Values) (M, *apiError) {
 	return sub, nil
 }
 
-// changePrice swaps the price of the one item and, with always_invoice, charges the difference at once: a credit for the
-// rest of the old period, rounded half up to cents, and the whole new price, since the cycle begins anew.
+// prorate is what a change of price costs at once: the whole new price, since the cycle begins anew, less the rest of the
+// old period to the second. Each line is rounded half up to cents.
+func prorate(from, to M, start, end, at int64) int64 {
+	rest := amount(from) * (end - at)
+	return amount(to) - (2*rest+(end-start))/(2*(end-start))
+}
+
 func (s *Server) changePrice(sub M, f url.Values) *apiError {
 	to := s.objects[f.Get("items[0][price]")]
 	switch {
@@ -201,35 +256,56 @@ func (s *Server) changePrice(sub M, f url.Values) *apiError {
 		return invalid("without the item's id a second item would be added")
 	case sub["schedule"] != nil:
 		return invalid("the subscription is managed by a schedule; release it first")
+	case sub["status"] == "trialing" && f.Get("billing_cycle_anchor") == "now":
+		return invalid("the cycle of a trial begins with its end")
 	}
-	if s.objects[sub["customer"].(string)]["declines"] == true {
+	start, end := int64(number(sub["current_period_start"])), int64(number(sub["current_period_end"]))
+	at := s.now
+	if d, err := strconv.ParseInt(f.Get("proration_date"), 10, 64); err == nil {
+		if at = d; d < start || d > end {
+			return invalid("proration_date %d is not in the period", d)
+		}
+	}
+	charge := f.Get("proration_behavior") == "always_invoice" && sub["status"] != "trialing"
+	if charge && s.declines(sub) {
 		if f.Get("payment_behavior") == "error_if_incomplete" {
 			return &apiError{402, "card_error", "card_declined", "Your card was declined."}
 		}
 		sub["status"] = "past_due"
 	}
-	at := s.now
-	if d, err := strconv.ParseInt(f.Get("proration_date"), 10, 64); err == nil {
-		at = d
-	}
-	from := item(sub)["price"].(M)
-	start, end := int64(number(sub["current_period_start"])), int64(number(sub["current_period_end"]))
-	credit := (2*amount(from)*(end-at) + (end - start)) / (2 * (end - start))
+	cents := prorate(item(sub)["price"].(M), to, start, end, at)
 	item(sub)["price"] = clone(to)
 	if f.Get("billing_cycle_anchor") == "now" {
-		sub["current_period_start"], sub["current_period_end"] = at, at+seconds(to)
+		sub["current_period_start"], sub["current_period_end"] = s.now, s.now+seconds(to)
+		if sub["cancel_at_period_end"] == true {
+			sub["cancel_at"] = sub["current_period_end"]
+		}
 	}
-	if f.Get("proration_behavior") == "always_invoice" {
-		s.invoice(sub, amount(to)-credit, "subscription_update")
+	if charge {
+		s.paid(s.newInvoice(sub, cents, "subscription_update"))
 	}
 	return nil
 }
 
-// Decline makes the cards of a customer decline from now on, or not.
-func (s *Server) Decline(customer string, declines bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.objects[customer]["declines"] = declines
+// upcoming previews a change of price, and says at which time it prorates.
+func (s *Server) upcoming(f url.Values) (M, *apiError) {
+	sub := s.objects[f.Get("subscription")]
+	if sub == nil || sub["status"] == "canceled" {
+		return nil, missing(f.Get("subscription"))
+	}
+	p := item(sub)["price"].(M)
+	cents, at := amount(p), s.now
+	if to := f.Get("subscription_items[0][price]"); to != "" {
+		if s.objects[to] == nil {
+			return nil, missing(to)
+		}
+		if d, err := strconv.ParseInt(f.Get("subscription_proration_date"), 10, 64); err == nil {
+			at = d
+		}
+		cents = prorate(p, s.objects[to], int64(number(sub["current_period_start"])), int64(number(sub["current_period_end"])), at)
+	}
+	return M{"object": "invoice", "customer": sub["customer"], "subscription": sub["id"], "amount_due": cents, "total": cents, "currency": p["currency"], "status": "draft",
+		"subscription_proration_date": at, "lines": M{"object": "list", "data": []any{}}}, nil
 }
 
 func (s *Server) cancelNow(id string) (M, *apiError) {
@@ -237,12 +313,23 @@ func (s *Server) cancelNow(id string) (M, *apiError) {
 	if sub == nil {
 		return nil, missing(id)
 	}
+	if sub["status"] == "canceled" {
+		return nil, missing(id)
+	}
 	s.end(sub)
 	return sub, nil
 }
 
+// end ends a subscription, and the schedule that it has.
 func (s *Server) end(sub M) {
+	if id, ok := sub["schedule"].(string); ok {
+		s.objects[id]["status"], sub["schedule"] = "canceled", nil
+		s.event("subscription_schedule.canceled", s.objects[id])
+	}
 	sub["status"], sub["ended_at"] = "canceled", s.now
+	if sub["canceled_at"] == nil {
+		sub["canceled_at"] = s.now
+	}
 	s.event("customer.subscription.deleted", sub)
 }
 
@@ -255,12 +342,16 @@ func (s *Server) newSchedule(f url.Values) (M, *apiError) {
 		return nil, invalid("from_subscription goes with no other parameter")
 	case sub["schedule"] != nil:
 		return nil, invalid("the subscription is managed by a schedule already")
+	case sub["status"] == "canceled":
+		return nil, invalid("the subscription is canceled")
 	}
 	id := s.id("sub_sched")
+	o := s.put(M{"id": id, "object": "subscription_schedule", "status": "active", "subscription": sub["id"], "customer": sub["customer"], "end_behavior": "release",
+		"phases": []any{M{"start_date": sub["current_period_start"], "end_date": sub["current_period_end"], "items": []any{M{"price": item(sub)["price"].(M)["id"], "quantity": 1}}}}})
 	sub["schedule"] = id
+	s.event("subscription_schedule.created", o)
 	s.event("customer.subscription.updated", sub)
-	return s.put(M{"id": id, "object": "subscription_schedule", "status": "active", "subscription": sub["id"], "customer": sub["customer"], "end_behavior": "release",
-		"phases": []any{M{"start_date": sub["current_period_start"], "end_date": sub["current_period_end"], "items": []any{M{"price": item(sub)["price"].(M)["id"], "quantity": 1}}}}}), nil
+	return o, nil
 }
 
 func (s *Server) updateSchedule(id string, f url.Values) (M, *apiError) {
@@ -279,7 +370,11 @@ func (s *Server) updateSchedule(id string, f url.Values) (M, *apiError) {
 	if end, err := strconv.ParseInt(f.Get("phases[0][end_date]"), 10, 64); err != nil || end != int64(number(sub["current_period_end"])) {
 		return nil, invalid("the first phase ends at the end of the period")
 	}
+	if o["status"] != "active" {
+		return nil, invalid("the schedule is %v", o["status"])
+	}
 	o["phases"] = []any{o["phases"].([]any)[0], M{"start_date": sub["current_period_end"], "items": []any{M{"price": second, "quantity": 1}}}}
+	s.event("subscription_schedule.updated", o)
 	return o, nil
 }
 
@@ -294,50 +389,37 @@ func (s *Server) releaseSchedule(id string) (M, *apiError) {
 	o["status"] = "released"
 	sub := s.objects[o["subscription"].(string)]
 	sub["schedule"] = nil
+	s.event("subscription_schedule.released", o)
 	s.event("customer.subscription.updated", sub)
 	return o, nil
 }
 
-// Advance moves the clock, and does what falls due on the way in the order of time: renewals, the second phase of a
-// schedule, ends of cancelled subscriptions.
-func (s *Server) Advance(d int64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for until := s.now + d; ; {
-		var next M
-		for _, id := range s.order {
-			o := s.objects[id]
-			if o["object"] != "subscription" || !slices.Contains([]string{"active", "trialing", "past_due"}, o["status"].(string)) {
-				continue
-			}
-			if end := number(o["current_period_end"]); end <= float64(until) && (next == nil || end < number(next["current_period_end"])) {
-				next = o
-			}
+func (s *Server) refund(f url.Values) (M, *apiError) {
+	for _, id := range s.order {
+		o := s.objects[id]
+		if o["object"] != "charge" || o["payment_intent"] != f.Get("payment_intent") {
+			continue
 		}
-		if next == nil {
-			s.now = until
-			return
+		if o["refunded"] == true {
+			return nil, &apiError{400, "invalid_request_error", "charge_already_refunded", "the charge is refunded already"}
 		}
-		s.now = int64(number(next["current_period_end"]))
-		s.renew(next)
+		o["refunded"], o["amount_refunded"] = true, o["amount"]
+		r := s.put(M{"id": s.id("re"), "object": "refund", "charge": id, "payment_intent": o["payment_intent"], "amount": o["amount"], "currency": "usd", "status": "succeeded", "created": s.now})
+		s.event("charge.refunded", o)
+		return r, nil
 	}
+	return nil, missing(f.Get("payment_intent"))
 }
 
-func (s *Server) renew(sub M) {
-	if sub["cancel_at_period_end"] == true {
-		s.end(sub)
-		return
+func (s *Server) void(id string) (M, *apiError) {
+	in := s.objects[id]
+	if in == nil {
+		return nil, missing(id)
 	}
-	if id, ok := sub["schedule"].(string); ok {
-		o := s.objects[id]
-		if phases := o["phases"].([]any); len(phases) > 1 {
-			item(sub)["price"] = clone(s.objects[phases[1].(M)["items"].([]any)[0].(M)["price"].(string)])
-		}
-		o["status"], sub["schedule"] = "released", nil
+	if in["status"] != "open" {
+		return nil, invalid("the invoice is %v", in["status"])
 	}
-	p := item(sub)["price"].(M)
-	sub["status"] = "active"
-	sub["current_period_start"], sub["current_period_end"] = s.now, s.now+seconds(p)
-	s.invoice(sub, amount(p), "subscription_cycle")
-	s.event("customer.subscription.updated", sub)
+	in["status"], in["next_payment_attempt"] = "void", nil
+	s.event("invoice.voided", in)
+	return in, nil
 }

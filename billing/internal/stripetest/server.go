@@ -14,7 +14,6 @@ import (
 	"net/url"
 	"strings"
 	"sync"
-	"testing"
 	"time"
 )
 
@@ -30,24 +29,40 @@ type Call struct {
 	Form                         url.Values
 }
 
+// A Fault is what goes wrong with one request.
+type Fault struct {
+	Hang   <-chan struct{} // the request waits until this is closed, and then goes on
+	Status int             // the answer instead; the request has no effect
+	Drop   bool            // the request has its effect, and the connection breaks before the answer
+}
+
+// A TB is what is needed of a test.
+type TB interface {
+	Helper()
+	Cleanup(func())
+}
+
 // A Server is the double. Its fields may be set before it is used; its methods are safe for concurrent use.
 type Server struct {
 	URL      string
-	Secret   string                              // that events are signed with
-	Validate func(*http.Request) error           // asked first, with a body that can be read; nil for none
-	Fault    func(c Call) (int, bool)            // a status to answer instead; the request has no effect
-	Deliver  func(payload []byte, header string) // where events go; nil to keep them for Events
+	Secret   string                    // that events are signed with
+	Validate func(*http.Request) error // asked first, with a body that can be read; nil for none
+	Final    string                    // status of a subscription after its last failed attempt: canceled (the default) or unpaid
 
 	mu      sync.Mutex
+	fault   func(Call) *Fault
 	now     int64
 	next    int
 	objects map[string]M // by id
 	order   []string     // ids in the order of creation
 	calls   []Call
-	replays map[string]replay
-	events  []M
+	replays map[string]*replay
+	events  []M // that wait for their delivery
+	log     []M // all events, oldest first
+	taken   map[string]bool
 }
 
+// A replay is the answer that a key got; nil body while the first request is still under way.
 type replay struct {
 	form   string
 	status int
@@ -55,15 +70,40 @@ type replay struct {
 }
 
 // New starts a server with the two prices price_monthly and price_annual. It ends with the test.
-func New(t testing.TB) *Server {
+func New(t TB) *Server {
 	t.Helper()
-	s := &Server{Secret: "whsec_0123456789abcdef0123456789abcdef", now: 1_767_225_600, objects: map[string]M{}, replays: map[string]replay{}}
-	s.AddPrice("price_monthly", 2900, "usd", "day", 30)
-	s.AddPrice("price_annual", 29000, "usd", "day", 365)
+	s := Make(time.Unix(1_767_225_600, 0))
 	server := httptest.NewServer(s)
-	t.Cleanup(server.Close)
+	t.Cleanup(func() {
+		server.CloseClientConnections()
+		server.Close()
+	})
 	s.URL = server.URL
 	return s
+}
+
+// Make makes a double whose clock stands at a time. The caller serves it, and sets URL to where.
+func Make(now time.Time) *Server {
+	s := &Server{Secret: "whsec_0123456789abcdef0123456789abcdef", now: now.Unix(), objects: map[string]M{}, replays: map[string]*replay{}, taken: map[string]bool{}}
+	s.AddPrice("price_monthly", 2900, "usd", "day", 30)
+	s.AddPrice("price_annual", 29000, "usd", "day", 365)
+	return s
+}
+
+// Inject has f say for each request what goes wrong with it; nil for nothing.
+func (s *Server) Inject(f func(Call) *Fault) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fault = f
+}
+
+// FailWith answers every request with a status; 0 ends that.
+func (s *Server) FailWith(status int) {
+	if status == 0 {
+		s.Inject(nil)
+		return
+	}
+	s.Inject(func(Call) *Fault { return &Fault{Status: status} })
 }
 
 // AddPrice adds a price.
@@ -158,20 +198,28 @@ func missing(id string) *apiError {
 	return &apiError{404, "invalid_request_error", "resource_missing", "No such object: " + id}
 }
 
-// ServeHTTP answers as Stripe's interface does.
+// ServeHTTP answers as Stripe's interface does, and serves the pages that Stripe hosts.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !strings.HasPrefix(r.URL.Path, "/v1/") {
+		s.page(w, r)
+		return
+	}
 	if err := r.ParseForm(); err != nil {
 		write(w, 400, invalid("%v", err).body())
 		return
 	}
 	call := Call{Method: r.Method, Path: r.URL.Path, IdempotencyKey: r.Header.Get("Idempotency-Key"), Form: r.Form}
-	if !strings.HasPrefix(r.Header.Get("Authorization"), "Bearer sk_test_") {
+	if key := r.Header.Get("Authorization"); !strings.HasPrefix(key, "Bearer sk_test_") && !strings.HasPrefix(key, "Bearer rk_test_") {
 		write(w, 401, (&apiError{401, "invalid_request_error", "", "no key"}).body())
+		return
+	}
+	if v := r.Header.Get("Stripe-Version"); v != "" && v != APIVersion {
+		write(w, 400, invalid("version %s is not spoken here", v).body())
 		return
 	}
 	s.mu.Lock()
 	s.calls = append(s.calls, call)
-	fault, validate := s.Fault, s.Validate
+	inject, validate := s.fault, s.Validate
 	s.mu.Unlock()
 	if validate != nil {
 		if err := validate(r); err != nil {
@@ -179,15 +227,32 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	if fault != nil {
-		if status, ok := fault(call); ok {
-			write(w, status, (&apiError{status, "api_error", "", "a fault that the test injected"}).body())
+	var fault Fault
+	if inject != nil {
+		if f := inject(call); f != nil {
+			fault = *f
+		}
+	}
+	if fault.Hang != nil {
+		select {
+		case <-fault.Hang:
+		case <-r.Context().Done():
 			return
 		}
 	}
+	if fault.Status != 0 {
+		write(w, fault.Status, (&apiError{fault.Status, "api_error", "", "a fault that the test injected"}).body())
+		return
+	}
 	status, body := s.answer(call)
+	if fault.Drop {
+		panic(http.ErrAbortHandler) // breaks the connection
+	}
 	write(w, status, body)
 }
+
+// APIVersion is the version of Stripe's interface that the double speaks.
+const APIVersion = "2023-10-16"
 
 func write(w http.ResponseWriter, status int, body M) {
 	w.Header().Set("Content-Type", "application/json")
@@ -200,48 +265,53 @@ func write(w http.ResponseWriter, status int, body M) {
 func (s *Server) answer(c Call) (int, M) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	key := ""
-	if c.Method == "POST" && c.IdempotencyKey != "" {
-		key = c.IdempotencyKey
-		form := c.Path + "?" + c.Form.Encode()
-		if old, ok := s.replays[key]; ok {
-			if old.form != form {
-				return 400, (&apiError{400, "idempotency_error", "", "the key was used with other parameters"}).body()
-			}
-			return old.status, old.body
-		}
-		defer func() { s.replays[key] = replay{form: form, status: s.lastStatus(), body: s.lastBody()} }()
+	if c.Method != "POST" || c.IdempotencyKey == "" {
+		return s.effect(c)
 	}
+	form := c.Path + "?" + c.Form.Encode()
+	if old := s.replays[c.IdempotencyKey]; old != nil {
+		if old.form != form {
+			return 400, (&apiError{400, "idempotency_error", "", "the key was used with other parameters"}).body()
+		}
+		return old.status, old.body
+	}
+	status, body := s.effect(c)
+	s.replays[c.IdempotencyKey] = &replay{form: form, status: status, body: body}
+	return status, body
+}
+
+func (s *Server) effect(c Call) (int, M) {
 	o, err := s.route(c)
 	if err != nil {
-		s.last(err.status, err.body())
 		return err.status, err.body()
 	}
-	body := clone(o)
-	s.last(200, body)
-	return 200, body
+	return 200, clone(o)
 }
 
-// last and its readers carry the answer to the deferred store of answer; the lock is held throughout.
-func (s *Server) last(status int, body M) {
-	s.objects["\x00last"] = M{"object": "", "status": status, "body": body}
-}
-
-func (s *Server) lastStatus() int { return s.objects["\x00last"]["status"].(int) }
-func (s *Server) lastBody() M     { return s.objects["\x00last"]["body"].(M) }
-
-// Events takes the events that were not delivered, oldest first.
+// Events takes the events that were not delivered, oldest first. They count as delivered.
 func (s *Server) Events() []M {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e := s.events
 	s.events = nil
+	for _, event := range e {
+		s.taken[event["id"].(string)] = true
+	}
 	return e
+}
+
+// Lose gives up the events that were not delivered: Stripe has them in its list, and does not try again.
+func (s *Server) Lose() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.events = nil
 }
 
 // event makes an event about an object as it is now. The lock is held.
 func (s *Server) event(kind string, o M) {
-	s.events = append(s.events, M{"id": s.id("evt"), "object": "event", "type": kind, "created": s.now, "livemode": false, "api_version": "2023-10-16", "data": M{"object": clone(o)}})
+	e := M{"id": s.id("evt"), "object": "event", "type": kind, "created": s.now, "livemode": false, "api_version": APIVersion, "pending_webhooks": 1, "data": M{"object": clone(o)}}
+	s.events = append(s.events, e)
+	s.log = append(s.log, e)
 }
 
 // Sign writes an event as a delivery: its bytes, and the header that Stripe would send at a time.

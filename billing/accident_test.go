@@ -1,0 +1,740 @@
+package billing_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"spec.example/spec/billing"
+	"spec.example/spec/billing/internal/stripetest"
+)
+
+// scalar reads one value.
+func scalar[T any](t *testing.T, pool *pgxpool.Pool, query string, args ...any) (v T) {
+	t.Helper()
+	if err := pool.QueryRow(context.Background(), query, args...).Scan(&v); err != nil {
+		t.Fatalf("%s: %v", query, err)
+	}
+	return v
+}
+
+func (s *service) exec(query string, args ...any) {
+	s.t.Helper()
+	if _, err := s.pool.Exec(context.Background(), query, args...); err != nil {
+		s.t.Fatalf("%s: %v", query, err)
+	}
+}
+
+// post delivers an event to the webhook and returns the status.
+func (s *service) post(event stripetest.M) int {
+	s.t.Helper()
+	payload, header := s.stripe.Sign(event, time.Now())
+	return s.postRaw(payload, header)
+}
+
+func (s *service) postRaw(payload []byte, header string) int {
+	s.t.Helper()
+	r, err := http.NewRequest("POST", s.url+"/api/billing/webhook", bytes.NewReader(payload))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	r.Header.Set("Stripe-Signature", header)
+	res, err := http.DefaultClient.Do(r)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	res.Body.Close()
+	return res.StatusCode
+}
+
+func (s *service) drain() {
+	s.t.Helper()
+	if _, err := s.module.Worker.Drain(context.Background()); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// again copies an event under another id: Stripe may make two of one change.
+func again(event stripetest.M, id string) stripetest.M {
+	copied := stripetest.M{}
+	for k, v := range event {
+		copied[k] = v
+	}
+	copied["id"] = id
+	return copied
+}
+
+// pick takes the event of a type out of a list.
+func pick(t *testing.T, events []stripetest.M, kind string) stripetest.M {
+	t.Helper()
+	for _, e := range events {
+		if e["type"] == kind {
+			return e
+		}
+	}
+	t.Fatalf("no event %s", kind)
+	return nil
+}
+
+// paid opens a session and pays it; nothing is delivered.
+func (s *service) paid(user, plan string) (subscription string, events []stripetest.M) {
+	s.t.Helper()
+	if code, out := s.do(user, "POST", "/api/billing/checkout", `{"plan":"`+plan+`"}`); code != 200 {
+		s.t.Fatalf("checkout: %d %v", code, out)
+	}
+	sessions := s.stripe.All("checkout.session")
+	return s.stripe.Pay(sessions[len(sessions)-1]["id"].(string)), s.stripe.Events()
+}
+
+func (s *service) status(user string) map[string]any {
+	s.t.Helper()
+	_, out := s.do(user, "GET", "/api/billing/status", "")
+	return out
+}
+
+// ask sends a form to the double as if another program had, with the same key of Stripe's.
+func (s *service) ask(path, form string) {
+	s.t.Helper()
+	r, err := http.NewRequest("POST", s.stripe.URL+path, strings.NewReader(form))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer sk_test_key")
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	res, err := http.DefaultClient.Do(r)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	res.Body.Close()
+	if res.StatusCode != 200 {
+		s.t.Fatalf("%s: status %d", path, res.StatusCode)
+	}
+}
+
+// spec:subscription-billing/11.1
+func TestH08_TwoPaidSessionsLeaveTheOlderAndReturnTheMoney(t *testing.T) {
+	for _, order := range []string{"older first", "newer first"} {
+		t.Run(order, func(t *testing.T) {
+			s := newService(t)
+			user := s.user()
+			if code, _ := s.do(user, "POST", "/api/billing/checkout", `{"plan":"monthly"}`); code != 200 {
+				t.Fatal(code)
+			}
+			first := s.stripe.All("checkout.session")[0]
+			customer := first["customer"].(string)
+			s.ask("/v1/checkout/sessions", "mode=subscription&customer="+customer+"&line_items[0][price]=price_annual") // another tab
+			second := s.stripe.All("checkout.session")[1]
+			older := s.stripe.Pay(first["id"].(string))
+			one := s.stripe.Events()
+			s.stripe.Advance(5)
+			newer := s.stripe.Pay(second["id"].(string))
+			two := s.stripe.Events()
+			if order == "newer first" {
+				one, two = two, one
+			}
+			for _, e := range append(one, two...) {
+				if code := s.post(e); code != 200 {
+					t.Errorf("%v: status %d", e["type"], code)
+				}
+				s.drain()
+			}
+			s.settle()
+			if a, b := s.stripe.Object(older)["status"], s.stripe.Object(newer)["status"]; a != "active" || b != "canceled" {
+				t.Errorf("at Stripe the older is %v and the newer %v, want active and canceled", a, b)
+			}
+			if n := scalar[int](t, s.pool, "SELECT count(*) FROM subscriptions WHERE user_id = $1 AND status = 'active' AND stripe_subscription_id = $2", user, older); n != 1 {
+				t.Errorf("%d active rows of the older one, want 1", n)
+			}
+			if got := s.stripe.Charged(customer); got != 2900 {
+				t.Errorf("the user has paid %d cents in the end, want 2900", got)
+			}
+			if n := scalar[int](t, s.pool, "SELECT count(*) FROM stripe_events WHERE processed_at IS NULL"); n != 0 {
+				t.Errorf("%d events are not processed", n)
+			}
+		})
+	}
+}
+
+// spec:subscription-billing/3.1
+func TestH13_BothSecretsWorkWhileOneIsRotated(t *testing.T) {
+	const previous, current = "whsec_previousprevious00", "whsec_currentcurrent0000"
+	s := newService(t, func(c *billing.Config) { c.WebhookSecrets = []string{current, previous} })
+	_, events := s.paid(s.user(), "monthly")
+	payload, _ := s.stripe.Sign(events[0], time.Now())
+	for secret, want := range map[string]int{previous: 200, current: 200, "whsec_anotheranother000": 400, "": 400} {
+		if got := s.postRaw(payload, stripetest.SignWith(payload, secret, time.Now())); got != want {
+			t.Errorf("secret %q: status %d, want %d", secret, got, want)
+		}
+	}
+}
+
+// spec:subscription-billing/3.1
+func TestH14_OneByteMoreOrTooManyAreRefused(t *testing.T) {
+	s := newService(t)
+	_, events := s.paid(s.user(), "monthly")
+	payload, header := s.stripe.Sign(events[0], time.Now())
+	changed := bytes.Replace(payload, []byte(`"livemode":false`), []byte(`"livemode": false`), 1) // the same JSON
+	if got := s.postRaw(changed, header); got != 400 || bytes.Equal(changed, payload) {
+		t.Errorf("one space more: status %d, want 400", got)
+	}
+	large := bytes.Repeat([]byte(" "), 300<<10)
+	if got := s.postRaw(large, stripetest.SignWith(large, s.stripe.Secret, time.Now())); got != 413 && got != 400 {
+		t.Errorf("300 KiB: status %d, want 413 or 400", got)
+	}
+	if n := scalar[int](t, s.pool, "SELECT count(*) FROM stripe_events"); n != 0 {
+		t.Errorf("%d events were stored", n)
+	}
+}
+
+// spec:subscription-billing/3.3
+func TestH16_TheSignatureIsNoKey(t *testing.T) {
+	s := newService(t)
+	_, events := s.paid(s.user(), "monthly")
+	created := pick(t, events, "customer.subscription.created")
+	for i := range 3 {
+		payload, header := s.stripe.Sign(created, time.Now().Add(time.Duration(i)*time.Second))
+		if got := s.postRaw(payload, header); got != 200 {
+			t.Errorf("status %d", got)
+		}
+		s.drain()
+	}
+	if events, rows := scalar[int](t, s.pool, "SELECT count(*) FROM stripe_events"), scalar[int](t, s.pool, "SELECT count(*) FROM audit_logs"); events != 1 || rows != 1 {
+		t.Errorf("%d events and %d audit rows, want one of each", events, rows)
+	}
+}
+
+// spec:subscription-billing/3.3
+func TestH17_TwoEventsOfOneChangeAreOneChange(t *testing.T) {
+	s := newService(t)
+	_, events := s.paid(s.user(), "monthly")
+	created := pick(t, events, "customer.subscription.created")
+	for i := range 3 {
+		if got := s.post(again(created, fmt.Sprint("evt_other", i))); got != 200 {
+			t.Errorf("status %d", got)
+		}
+	}
+	s.drain()
+	if n := scalar[int](t, s.pool, "SELECT count(*) FROM audit_logs"); n != 1 {
+		t.Errorf("%d audit rows, want 1", n)
+	}
+	if n := scalar[int](t, s.pool, "SELECT count(*) FROM stripe_events WHERE processed_at IS NOT NULL"); n != 3 {
+		t.Errorf("%d events are processed, want 3", n)
+	}
+}
+
+// spec:subscription-billing/3.5
+func TestH18_EveryOrderOfALifeEndsTheSame(t *testing.T) {
+	s := newService(t)
+	for _, order := range permutations([]int{0, 1, 2, 3}) {
+		user := s.user()
+		id, events := s.paid(user, "monthly")
+		life := []stripetest.M{pick(t, events, "customer.subscription.created"), pick(t, events, "invoice.paid")}
+		s.stripe.Change(id, "customer.subscription.updated", func(o stripetest.M) { o["cancel_at_period_end"] = true })
+		s.stripe.CancelNow(id)
+		life = append(life, s.stripe.Events()...)
+		if len(life) != 4 {
+			t.Fatalf("%d events", len(life))
+		}
+		for i, n := range order {
+			if i == 2 { // half of them together, half apart
+				s.drain()
+			}
+			if got := s.post(life[n]); got != 200 {
+				t.Fatalf("status %d", got)
+			}
+		}
+		s.drain()
+		if out := s.status(user); out["status"] != "canceled" || out["access"] != false {
+			t.Errorf("order %v: %v", order, out)
+		}
+	}
+}
+
+// spec:subscription-billing/3.5
+func TestH19_EventsOfOneSecondEndWithTheNewestState(t *testing.T) {
+	s := newService(t, func(c *billing.Config) { c.TrialDays = 14 })
+	user := s.user()
+	id, events := s.paid(user, "monthly")
+	s.stripe.Change(id, "customer.subscription.trial_will_end", func(stripetest.M) {})
+	s.stripe.Change(id, "customer.subscription.updated", func(o stripetest.M) { o["status"] = "active" })
+	both := s.stripe.Events()
+	if both[0]["created"] != both[1]["created"] {
+		t.Fatal("the events are not of one second")
+	}
+	for _, e := range append(events, both[1], both[0]) { // the older one comes last
+		s.post(e)
+		s.drain()
+	}
+	if out := s.status(user); out["status"] != "active" {
+		t.Errorf("%v, want active", out)
+	}
+}
+
+// spec:subscription-billing/3.7
+func TestH20_EventsOfAnotherApplicationAreStoredAndLeftAlone(t *testing.T) {
+	s := newService(t)
+	s.ask("/v1/customers", "metadata[user_id]=someone")
+	customer := s.stripe.All("customer")[0]["id"].(string)
+	s.ask("/v1/checkout/sessions", "mode=subscription&customer="+customer+"&line_items[0][price]=price_monthly")
+	s.stripe.Pay(s.stripe.All("checkout.session")[0]["id"].(string))
+	for _, e := range s.stripe.Events() {
+		if got := s.post(e); got != 200 {
+			t.Errorf("%v: status %d", e["type"], got)
+		}
+	}
+	s.drain()
+	if stored, waiting := scalar[int](t, s.pool, "SELECT count(*) FROM stripe_events"), scalar[int](t, s.pool, "SELECT count(*) FROM stripe_events WHERE processed_at IS NULL"); stored != 3 || waiting != 0 {
+		t.Errorf("%d stored and %d waiting, want 3 and none", stored, waiting)
+	}
+	if n := scalar[int](t, s.pool, "SELECT count(*) FROM subscriptions") + scalar[int](t, s.pool, "SELECT count(*) FROM invoices"); n != 0 {
+		t.Errorf("%d rows came of somebody else's events", n)
+	}
+}
+
+// spec:subscription-billing/3.7
+func TestH21_AnotherVersionOfTheInterfaceIsProcessed(t *testing.T) {
+	s := newService(t)
+	user := s.user()
+	_, events := s.paid(user, "monthly")
+	created := again(pick(t, events, "customer.subscription.created"), "evt_basil")
+	created["api_version"] = "2025-03-31.basil"
+	// That version has the period in the items alone: what is in the payload must not matter.
+	object := created["data"].(stripetest.M)["object"].(stripetest.M)
+	delete(object, "current_period_end")
+	delete(object, "current_period_start")
+	if got := s.post(created); got != 200 {
+		t.Errorf("status %d, want 200", got)
+	}
+	s.drain()
+	if out := s.status(user); out["status"] != "active" || out["current_period_end"] != "2026-01-31T00:00:00Z" {
+		t.Errorf("%v, want an active period until 2026-01-31", out)
+	}
+}
+
+// spec:subscription-billing/3.7
+func TestH22_UnknownTypesAreAcknowledged(t *testing.T) {
+	s := newService(t)
+	if got := s.post(stripetest.M{"id": "evt_new", "object": "event", "type": "entirely.new", "livemode": false, "api_version": "2023-10-16", "data": stripetest.M{"object": stripetest.M{"id": "x"}}}); got != 200 {
+		t.Errorf("status %d, want 200", got)
+	}
+	s.drain()
+	if n := scalar[int](t, s.pool, "SELECT count(*) FROM stripe_events WHERE processed_at IS NOT NULL"); n != 1 {
+		t.Errorf("%d are processed, want 1", n)
+	}
+}
+
+// hold has the double keep the requests that match until release is called; reached is closed when the first one came.
+func (s *service) hold(match func(stripetest.Call) bool) (reached <-chan struct{}, release func()) {
+	came, gate := make(chan struct{}), make(chan struct{})
+	var first, last sync.Once
+	s.stripe.Inject(func(c stripetest.Call) *stripetest.Fault {
+		if !match(c) {
+			return nil
+		}
+		first.Do(func() { close(came) })
+		return &stripetest.Fault{Hang: gate}
+	})
+	release = func() { last.Do(func() { s.stripe.Inject(nil); close(gate) }) }
+	s.t.Cleanup(release)
+	return came, release
+}
+
+// spec:subscription-billing/11.3
+func TestH23_KilledWorkerLeavesTheEventForTheNext(t *testing.T) {
+	if dsn := os.Getenv("BILLING_TEST_WORKER_DATABASE"); dsn != "" { // the worker that is going to be killed
+		pool, err := pgxpool.New(context.Background(), dsn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		client, err := billing.NewStripe(billing.Config{SecretKey: "sk_test_integration", WebhookSecrets: []string{"whsec_0123456789abcdef"}, APIBase: os.Getenv("BILLING_TEST_WORKER_STRIPE"), Timeout: time.Minute,
+			Prices: map[billing.Plan]string{billing.Monthly: "price_monthly", billing.Annual: "price_annual"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		billing.NewWorker(billing.NewStore(pool), client, slog.Default()).Drain(context.Background())
+		t.Fatal("the worker was not killed")
+	}
+	s := newService(t)
+	user := s.user()
+	_, events := s.paid(user, "monthly")
+	if got := s.post(pick(t, events, "invoice.paid")); got != 200 {
+		t.Fatal(got)
+	}
+	// The subscription is fetched and written, and the invoice is being fetched: nothing is committed yet.
+	reached, release := s.hold(func(c stripetest.Call) bool { return strings.HasPrefix(c.Path, "/v1/invoices/") })
+	worker := exec.Command(os.Args[0], "-test.run=^TestH23_")
+	worker.Env = append(os.Environ(), "BILLING_TEST_WORKER_DATABASE="+s.pool.Config().ConnString(), "BILLING_TEST_WORKER_STRIPE="+s.stripe.URL)
+	if err := worker.Start(); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-reached:
+	case <-time.After(60 * time.Second):
+		t.Error("the worker did not get as far as the invoice")
+	}
+	worker.Process.Kill()
+	worker.Wait()
+	release()
+	if n := scalar[int](t, s.pool, "SELECT count(*) FROM subscriptions"); n != 0 {
+		t.Errorf("%d subscriptions were written by half", n)
+	}
+	deadline := time.Now().Add(20 * time.Second) // until the database has noticed
+	for scalar[int](t, s.pool, "SELECT count(*) FROM stripe_events WHERE processed_at IS NOT NULL") == 0 && time.Now().Before(deadline) {
+		s.drain()
+		time.Sleep(10 * time.Millisecond)
+	}
+	if rows, invoices := scalar[int](t, s.pool, "SELECT count(*) FROM audit_logs"), scalar[int](t, s.pool, "SELECT count(*) FROM invoices WHERE amount_paid = 2900"); rows != 1 || invoices != 1 || s.status(user)["status"] != "active" {
+		t.Errorf("%d audit rows, %d invoices, %v", rows, invoices, s.status(user))
+	}
+}
+
+// spec:subscription-billing/3.4
+func TestH24_DatabaseThatIsDownMakesStripeDeliverAgain(t *testing.T) {
+	s := newService(t)
+	user := s.user()
+	_, events := s.paid(user, "monthly")
+	created := pick(t, events, "customer.subscription.created")
+	config := s.pool.Config().ConnConfig.Copy()
+	name := config.Database
+	config.Database = "postgres"
+	admin, err := pgx.ConnectConfig(context.Background(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer admin.Close(context.Background())
+	set := func(allowed bool) {
+		t.Helper()
+		if _, err := admin.Exec(context.Background(), fmt.Sprintf("ALTER DATABASE %s WITH ALLOW_CONNECTIONS %v", name, allowed)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := admin.Exec(context.Background(), "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set(false)
+	if got := s.post(created); got != 503 {
+		t.Errorf("while the database is down: status %d, want 503", got)
+	}
+	set(true)
+	if got := s.post(created); got != 200 {
+		t.Errorf("delivered again: status %d", got)
+	}
+	s.drain()
+	if s.status(user)["status"] != "active" {
+		t.Errorf("%v", s.status(user))
+	}
+}
+
+// spec:subscription-billing/3.4
+func TestH25_FailedAttemptIsNotForgottenByDeduplication(t *testing.T) {
+	s := newService(t)
+	user := s.user()
+	_, events := s.paid(user, "monthly")
+	created := pick(t, events, "customer.subscription.created")
+	s.post(created)
+	s.stripe.FailWith(401)
+	s.drain()
+	s.stripe.FailWith(0)
+	if n := scalar[int](t, s.pool, "SELECT attempts FROM stripe_events"); n != 1 {
+		t.Fatalf("%d attempts, want 1", n)
+	}
+	if got := s.post(created); got != 200 {
+		t.Errorf("delivered again: status %d", got)
+	}
+	s.exec("UPDATE stripe_events SET next_attempt_at = now()")
+	s.drain()
+	if out := s.status(user); out["status"] != "active" {
+		t.Errorf("the event was lost: %v", out)
+	}
+}
+
+// spec:subscription-billing/14.3
+func TestH26_DeliveriesAreAcknowledgedWhileStripeHangs(t *testing.T) {
+	s := newService(t)
+	_, events := s.paid(s.user(), "monthly")
+	created := pick(t, events, "customer.subscription.created")
+	reached, release := s.hold(func(stripetest.Call) bool { return true })
+	ctx, stop := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	wg.Go(func() { s.module.Worker.Run(ctx, 10*time.Millisecond) })
+	s.post(created)
+	<-reached // the worker hangs
+	for i := range 100 {
+		if got := s.post(again(created, fmt.Sprint("evt_more", i))); got != 200 {
+			t.Errorf("status %d", got)
+		}
+	}
+	if n := scalar[int](t, s.pool, "SELECT count(*) FROM stripe_events"); n != 101 {
+		t.Errorf("%d events are stored while Stripe hangs, want 101", n)
+	}
+	if n := scalar[int](t, s.pool, "SELECT count(*) FROM stripe_events WHERE processed_at IS NOT NULL"); n != 0 {
+		t.Errorf("%d events were processed without Stripe", n)
+	}
+	release()
+	stop()
+	wg.Wait()
+}
+
+// spec:subscription-billing/11.3
+func TestH32_LostAnswerIsOneCharge(t *testing.T) {
+	s := newService(t)
+	user := s.user()
+	id := s.buyWith(user, "monthly", stripetest.CardOK)
+	customer := s.stripe.Object(id)["customer"].(string)
+	s.stripe.Advance(15 * stripetest.Day)
+	s.stripe.Inject(func(c stripetest.Call) *stripetest.Fault {
+		if c.Method == "POST" && c.Path == "/v1/subscriptions/"+id {
+			return &stripetest.Fault{Drop: true}
+		}
+		return nil
+	})
+	if code, _ := s.do(user, "POST", "/api/billing/upgrade", ""); code == 200 {
+		t.Error("the answer was lost, and 200 was answered")
+	}
+	s.stripe.Inject(nil)
+	s.stripe.Advance(60) // a retry that made its parameters anew would be refused, or charge another sum
+	if code, out := s.do(user, "POST", "/api/billing/upgrade", ""); code != 200 || out["plan"] != "annual" {
+		t.Errorf("asked again: %d %v", code, out)
+	}
+	s.settle()
+	if got := s.stripe.Charged(customer); got != 2900+27550 {
+		t.Errorf("charged %d cents, want 30450", got)
+	}
+}
+
+// spec:subscription-billing/11.3
+func TestH34_CrashBetweenTheTwoCallsOfADowngradeIsRepaired(t *testing.T) {
+	s := newService(t)
+	user := s.user()
+	id := s.buyWith(user, "annual", stripetest.CardOK)
+	s.stripe.Inject(func(c stripetest.Call) *stripetest.Fault {
+		if c.Method == "POST" && strings.HasPrefix(c.Path, "/v1/subscription_schedules/") {
+			return &stripetest.Fault{Status: 500}
+		}
+		return nil
+	})
+	if code, _ := s.do(user, "POST", "/api/billing/downgrade", ""); code == 200 {
+		t.Error("half a downgrade was answered with 200")
+	}
+	if s.stripe.Object(id)["schedule"] == nil {
+		t.Fatal("there is no schedule")
+	}
+	if out := s.status(user); out["pending_plan"] != nil {
+		t.Errorf("half a downgrade is shown as pending: %v", out)
+	}
+	s.stripe.Inject(nil)
+	if code, out := s.do(user, "POST", "/api/billing/downgrade", ""); code != 200 || out["pending_plan"] != "monthly" {
+		t.Errorf("asked again: %d %v", code, out)
+	}
+	if n := len(s.stripe.All("subscription_schedule")); n != 1 {
+		t.Errorf("%d schedules, want 1", n)
+	}
+}
+
+// spec:subscription-billing/11.4
+func TestH45_ChangesAtOnceAreMadeOneAtATime(t *testing.T) {
+	s := newService(t)
+	deadlocks := func() int64 {
+		return scalar[int64](t, s.pool, "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
+	}
+	before := deadlocks()
+	for round := range 10 {
+		user := s.user()
+		plan := []string{"monthly", "annual"}[round%2]
+		id := s.buyWith(user, plan, stripetest.CardOK)
+		// The first one to reach Stripe waits until all have been tried: they do overlap.
+		gate := make(chan struct{})
+		s.stripe.Inject(func(c stripetest.Call) *stripetest.Fault {
+			if c.Method == "GET" && c.Path == "/v1/subscriptions/"+id {
+				return &stripetest.Fault{Hang: gate}
+			}
+			return nil
+		})
+		codes := make(chan int, 9)
+		for i := range 9 {
+			go func() {
+				code, _ := s.do(user, "POST", "/api/billing/"+[]string{"upgrade", "cancel", "downgrade"}[i%3], "")
+				codes <- code
+			}()
+		}
+		var once sync.Once
+		release := func() { once.Do(func() { s.stripe.Inject(nil); close(gate) }) }
+		timer := time.AfterFunc(20*time.Second, release)
+		won := 0
+		for n := range 9 {
+			if n == 8 { // the losers have answered, without Stripe; the winner needs it
+				release()
+			}
+			switch code := <-codes; code {
+			case 200:
+				won++
+			case 409:
+			default:
+				t.Errorf("round %d: status %d, want 200 or 409", round, code)
+			}
+		}
+		timer.Stop()
+		if won != 1 {
+			t.Errorf("round %d: %d winners, want 1", round, won)
+		}
+		s.settle()
+		remote := s.stripe.Object(id)
+		out := s.status(user)
+		price := remote["items"].(map[string]any)["data"].([]any)[0].(map[string]any)["price"].(map[string]any)["id"]
+		if out["status"] != remote["status"] || out["cancel_at_period_end"] != remote["cancel_at_period_end"] || "price_"+out["plan"].(string) != price {
+			t.Errorf("round %d: we have %v, Stripe %v", round, out, remote)
+		}
+	}
+	if n := deadlocks() - before; n != 0 {
+		t.Errorf("%d deadlocks", n)
+	}
+}
+
+// spec:subscription-billing/3.6
+func TestH46_CanceledStaysCanceled(t *testing.T) {
+	s := newService(t)
+	user := s.user()
+	id := s.buyWith(user, "monthly", stripetest.CardOK)
+	s.stripe.CancelNow(id)
+	s.settle()
+	for i, status := range []string{"active", "trialing", "past_due"} {
+		// Even a Stripe that says otherwise is not believed.
+		s.stripe.Change(id, "customer.subscription.updated", func(o stripetest.M) { o["status"] = status })
+		s.settle()
+		if out := s.status(user); out["status"] != "canceled" || out["access"] != false {
+			t.Errorf("%d: it became %v", i, out)
+		}
+	}
+}
+
+// spec:subscription-billing/11.2
+func TestReconcileHealsWhatWasNeverDelivered(t *testing.T) {
+	s := newService(t)
+	user, other := s.user(), s.user()
+	s.buy(other, "annual")
+	if code, _ := s.do(user, "POST", "/api/billing/checkout", `{"plan":"monthly"}`); code != 200 {
+		t.Fatal(code)
+	}
+	sessions := s.stripe.All("checkout.session")
+	s.stripe.Pay(sessions[len(sessions)-1]["id"].(string))
+	s.stripe.Lose()
+	sub := s.stripe.All("subscription")[0]["id"].(string)
+	s.stripe.Change(sub, "", func(o stripetest.M) { o["cancel_at_period_end"] = true }) // without any event
+	n, err := s.module.Worker.Reconcile(context.Background())
+	if err != nil || n != 3 {
+		t.Errorf("%d events (%v), want 3", n, err)
+	}
+	if out := s.status(user); out["status"] != "active" || len(s.amounts(user)) != 1 {
+		t.Errorf("%v, charged %v", out, s.amounts(user))
+	}
+	if out := s.status(other); out["cancel_at_period_end"] != true {
+		t.Errorf("the other user: %v", out)
+	}
+	rows := scalar[int](t, s.pool, "SELECT count(*) FROM audit_logs")
+	if _, err := s.module.Worker.Reconcile(context.Background()); err != nil {
+		t.Error(err)
+	}
+	if again := scalar[int](t, s.pool, "SELECT count(*) FROM audit_logs"); again != rows {
+		t.Errorf("reconciling again wrote %d audit rows", again-rows)
+	}
+}
+
+// spec:subscription-billing/11.2
+func TestDeadLettersCanBeReplayed(t *testing.T) {
+	s := newService(t)
+	user := s.user()
+	_, events := s.paid(user, "monthly")
+	s.post(pick(t, events, "customer.subscription.created"))
+	s.stripe.FailWith(401)
+	for range 13 {
+		s.exec("UPDATE stripe_events SET next_attempt_at = now()")
+		s.drain()
+	}
+	s.stripe.FailWith(0)
+	h, err := s.module.Health(context.Background())
+	if err != nil || h.DeadLetters != 1 || h.Pending != 0 {
+		t.Errorf("%+v (%v), want one dead letter", h, err)
+	}
+	if !strings.Contains(s.logs.String(), "dead letter") {
+		t.Error("nobody was told of the dead letter")
+	}
+	if n, err := s.module.Worker.Replay(context.Background()); err != nil || n != 1 {
+		t.Errorf("%d replayed (%v), want 1", n, err)
+	}
+	s.drain()
+	if out := s.status(user); out["status"] != "active" {
+		t.Errorf("%v", out)
+	}
+}
+
+// spec:subscription-billing/3.3
+func Test52_SoakLosesAndDoublesNothing(t *testing.T) {
+	s := newService(t)
+	random := rand.New(rand.NewPCG(1, 2))
+	want := map[string]int64{}
+	var users []string
+	for i := range 30 {
+		user := s.user()
+		users = append(users, user)
+		plan := []string{"monthly", "annual"}[i%2]
+		if code, _ := s.do(user, "POST", "/api/billing/checkout", `{"plan":"`+plan+`"}`); code != 200 {
+			t.Fatal(code)
+		}
+		sessions := s.stripe.All("checkout.session")
+		s.stripe.Pay(sessions[len(sessions)-1]["id"].(string))
+		want[user] = map[string]int64{"monthly": 4 * 2900, "annual": 29000}[plan]
+	}
+	s.stripe.Advance(90 * stripetest.Day) // three renewals of each monthly one
+	done := make(chan struct{})
+	var wg sync.WaitGroup
+	for range 2 { // two workers that are killed again and again
+		wg.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				ctx, cancel := context.WithTimeout(context.Background(), 15*time.Millisecond)
+				s.module.Worker.Drain(ctx)
+				cancel()
+			}
+		})
+	}
+	s.stripe.Deliver(http.DefaultClient, s.url+"/api/billing/webhook", stripetest.Delivery{Times: 3, Shuffle: random})
+	close(done)
+	wg.Wait()
+	s.exec("UPDATE stripe_events SET next_attempt_at = now()")
+	s.drain()
+	if n := scalar[int](t, s.pool, "SELECT count(*) FROM stripe_events WHERE processed_at IS NULL"); n != 0 {
+		t.Errorf("%d events are left", n)
+	}
+	for _, user := range users {
+		var sum int64
+		for _, cents := range s.amounts(user) {
+			sum += int64(cents)
+		}
+		customer := scalar[string](t, s.pool, "SELECT stripe_customer_id FROM stripe_customers WHERE user_id = $1", user)
+		if charged := s.stripe.Charged(customer); sum != want[user] || charged != want[user] {
+			t.Errorf("we have %d cents, the ledger %d, want %d", sum, charged, want[user])
+		}
+		if n := scalar[int](t, s.pool, "SELECT count(*) FROM subscriptions WHERE user_id = $1 AND status = 'active'", user); n != 1 {
+			t.Errorf("%d active subscriptions, want 1", n)
+		}
+	}
+	if twice := scalar[int](t, s.pool, "SELECT count(*) FROM (SELECT before, after FROM audit_logs GROUP BY before, after, stripe_subscription_id HAVING count(*) > 1) AS d"); twice != 0 {
+		t.Errorf("%d changes are in the audit log twice", twice)
+	}
+}
