@@ -24,6 +24,8 @@ func allowed() map[string][]string {
 		"internal/git":                {},
 		"spec":                        {},
 		"billing":                     {},
+		"billing/example":             {"billing", "billing/internal/pgtest", "billing/internal/stripetest"},
+		"internal/liar":               {},
 		"billing/internal/pgtest":     {},
 		"billing/internal/stripetest": {},
 	}

@@ -186,7 +186,10 @@ func (a *app) proveFeature(ctx context.Context, p *mutate.Prover, index *trace.I
 				}
 				return r, no("go test ./...", "criterion %s: %v", c.ID, err)
 			}
-			line.Level, line.Reason, line.Killed, line.Code, line.Seconds = result.Level, result.Reason, result.Killed(), result.Code, result.Took.Seconds()
+			line.Level, line.Reason, line.Killed, line.Seconds = result.Level, result.Reason, result.Killed(), result.Took.Seconds()
+			if len(result.Verdicts) > 0 {
+				line.Code = index.Code(t.feature.Name, c.ID)
+			}
 			line.Mutants = append(line.Mutants, result.Verdicts...)
 		} else if len(line.Tests) > 0 {
 			line.Reason = "its tests are not Go's; prove breaks Go code only"

@@ -8,9 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"go/ast"
-	"go/printer"
-	"go/token"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -86,7 +83,6 @@ type Result struct {
 	Level    Level
 	Reason   string // why it is none
 	Verdicts []Verdict
-	Code     string // hash of the functions that its tests run
 	Took     time.Duration
 	Flaky    bool
 }
@@ -428,7 +424,6 @@ func (p *Prover) Prove(ctx context.Context, tests []Test, wanted []string, seed 
 		return r, nil
 	}
 	r.Level = Covers
-	r.Code = p.codeHash(candidates)
 	chosen := choose(candidates, wanted, seed, p.Budget)
 	verdicts := make([]Verdict, len(chosen))
 	for i, m := range chosen {
@@ -594,48 +589,4 @@ func choose(from []*Mutant, wanted []string, seed string, budget int) []*Mutant 
 		}
 	}
 	return chosen[:min(len(chosen), max(budget, 0))]
-}
-
-// codeHash names the functions that hold the mutants, formatting and comments aside.
-func (p *Prover) codeHash(mutants []*Mutant) string {
-	want := map[string]bool{}
-	for _, m := range mutants {
-		want[m.File+" "+m.Func] = true
-	}
-	var texts []string
-	for _, pkg := range p.pkgs {
-		for i, f := range pkg.Syntax {
-			name := pkg.CompiledGoFiles[i]
-			for _, d := range f.Decls {
-				fn, ok := d.(*ast.FuncDecl)
-				if !ok {
-					continue
-				}
-				key := fn.Name.Name
-				if fn.Recv != nil && len(fn.Recv.List) > 0 {
-					src := p.sources[name]
-					if src == nil {
-						continue
-					}
-					t := fn.Recv.List[0].Type
-					key = string(src[pkg.Fset.Position(t.Pos()).Offset:pkg.Fset.Position(t.End()).Offset]) + "." + key
-				}
-				if want[name+" "+key] {
-					texts = append(texts, key+" "+plain(pkg.Fset, fn))
-				}
-			}
-		}
-	}
-	sort.Strings(texts)
-	sum := sha256.Sum256([]byte(strings.Join(texts, "\x00")))
-	return "sha256:" + hex.EncodeToString(sum[:])
-}
-
-// plain prints a function without comments, in one form.
-func plain(fset *token.FileSet, fn *ast.FuncDecl) string {
-	c := *fn
-	c.Doc = nil
-	var b bytes.Buffer
-	printer.Fprint(&b, token.NewFileSet(), &c) // a bytes.Buffer takes everything
-	return strings.Join(strings.Fields(b.String()), " ")
 }
