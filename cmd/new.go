@@ -21,6 +21,9 @@ import (
 type newOptions struct {
 	blueprint string
 	name      string
+	agent     string
+	quick     bool
+	bug       bool
 }
 
 func (a *app) newVerb() *cobra.Command {
@@ -40,6 +43,9 @@ func (a *app) newVerb() *cobra.Command {
 	}
 	c.Flags().StringVar(&o.blueprint, "blueprint", "", "use blueprint `NAME`, or none")
 	c.Flags().StringVar(&o.name, "name", "", "name of the feature's directory, where no blueprint gives it")
+	c.Flags().StringVar(&o.agent, "agent", "", "have agent `NAME` write the documents")
+	c.Flags().BoolVar(&o.quick, "quick", false, "with --agent: do not ask between the documents")
+	c.Flags().BoolVar(&o.bug, "bug", false, "with --agent: write bugfix.md instead of requirements.md")
 	return c
 }
 
@@ -51,6 +57,12 @@ func (a *app) create(ctx context.Context, prompt string, o newOptions) (string, 
 	root, err := a.workspaceRoot()
 	if err != nil {
 		return "", err
+	}
+	switch {
+	case o.agent != "":
+		return a.generate(ctx, root, prompt, o)
+	case o.quick || o.bug:
+		return "", undecided("spec new --agent NAME PROMPT", "--quick and --bug go with --agent")
 	}
 	switch o.blueprint {
 	case "none":

@@ -33,6 +33,10 @@ func Main(w World) int {
 	if code, ok := hidden(w); ok {
 		return code
 	}
+	if len(w.Args) == 1 && w.Args[0] == "--version" { // asked by every tool that looks what is installed
+		fmt.Fprintf(w.Stdout, "spec version %s\n", version())
+		return 0
+	}
 	// A command ends in a moment: collecting garbage less often halves the time of reading many files. The limit keeps a
 	// large one small. GOGC says otherwise where it is set.
 	if w.env("GOGC") == "" {

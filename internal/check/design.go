@@ -36,13 +36,13 @@ type table struct {
 }
 
 var (
-	createTable = regexp.MustCompile("(?is)\\bcreate\\s+table\\s+(?:if\\s+not\\s+exists\\s+)?[\"`]?(?:\\w+\\.)?(\\w+)[\"`]?\\s*\\(")
-	addColumn   = regexp.MustCompile("(?is)\\balter\\s+table\\s+(?:if\\s+exists\\s+|only\\s+)?[\"`]?(?:\\w+\\.)?(\\w+)[\"`]?\\s+([^;]*)")
-	addedColumn = regexp.MustCompile("(?is)\\badd\\s+(?:column\\s+)?(?:if\\s+not\\s+exists\\s+)?[\"`]?(\\w+)[\"`]?|\\brename\\s+(?:column\\s+)?\\w+\\s+to\\s+[\"`]?(\\w+)")
-	columnName  = regexp.MustCompile("^\\s*[\"`\\[]?([A-Za-z_]\\w*)")
-	enumeration = regexp.MustCompile(`(?is)\bcreate\s+type\s+(\w+)\s+as\s+enum\s*\(([^)]*)\)`)
-	checkIn     = regexp.MustCompile(`(?is)\bcheck\s*\(\s*"?(\w+)"?\s+in\s*\(([^)]*)\)`)
-	sqlWord     = regexp.MustCompile(`'([^']*)'`)
+	createTable = lazy("(?is)\\bcreate\\s+table\\s+(?:if\\s+not\\s+exists\\s+)?[\"`]?(?:\\w+\\.)?(\\w+)[\"`]?\\s*\\(")
+	addColumn   = lazy("(?is)\\balter\\s+table\\s+(?:if\\s+exists\\s+|only\\s+)?[\"`]?(?:\\w+\\.)?(\\w+)[\"`]?\\s+([^;]*)")
+	addedColumn = lazy("(?is)\\badd\\s+(?:column\\s+)?(?:if\\s+not\\s+exists\\s+)?[\"`]?(\\w+)[\"`]?|\\brename\\s+(?:column\\s+)?\\w+\\s+to\\s+[\"`]?(\\w+)")
+	columnName  = lazy("^\\s*[\"`\\[]?([A-Za-z_]\\w*)")
+	enumeration = lazy(`(?is)\bcreate\s+type\s+(\w+)\s+as\s+enum\s*\(([^)]*)\)`)
+	checkIn     = lazy(`(?is)\bcheck\s*\(\s*"?(\w+)"?\s+in\s*\(([^)]*)\)`)
+	sqlWord     = lazy(`'([^']*)'`)
 )
 
 // A schema is the tables and enumerated columns that the design and the migrations define.
@@ -52,10 +52,10 @@ type schema struct {
 }
 
 func (sc *schema) read(sql string) {
-	for _, at := range createTable.FindAllStringSubmatchIndex(sql, -1) {
+	for _, at := range createTable.get().FindAllStringSubmatchIndex(sql, -1) {
 		t := sc.table(sql[at[2]:at[3]])
 		for _, part := range splitTop(sql[at[1]:]) {
-			m := columnName.FindStringSubmatch(strings.TrimSpace(stripSQL(part)))
+			m := columnName.get().FindStringSubmatch(strings.TrimSpace(stripSQL(part)))
 			if m == nil {
 				continue
 			}
@@ -66,15 +66,15 @@ func (sc *schema) read(sql string) {
 			}
 		}
 	}
-	for _, m := range addColumn.FindAllStringSubmatch(sql, -1) {
-		for _, c := range addedColumn.FindAllStringSubmatch(m[2], -1) {
+	for _, m := range addColumn.get().FindAllStringSubmatch(sql, -1) {
+		for _, c := range addedColumn.get().FindAllStringSubmatch(m[2], -1) {
 			sc.table(m[1]).columns[strings.ToLower(c[1]+c[2])] = true
 		}
 	}
-	for _, m := range checkIn.FindAllStringSubmatch(sql, -1) {
+	for _, m := range checkIn.get().FindAllStringSubmatch(sql, -1) {
 		sc.add(m[1], m[2])
 	}
-	for _, m := range enumeration.FindAllStringSubmatch(sql, -1) {
+	for _, m := range enumeration.get().FindAllStringSubmatch(sql, -1) {
 		// a column of that type has these states; its name is the word before the type
 		for _, c := range regexp.MustCompile(`(?i)(\w+)\s+`+regexp.QuoteMeta(m[1])+`\b`).FindAllStringSubmatch(sql, -1) {
 			if !strings.EqualFold(c[1], "type") {
@@ -93,7 +93,7 @@ func (sc *schema) table(name string) *table {
 }
 
 func (sc *schema) add(column, list string) {
-	for _, w := range sqlWord.FindAllStringSubmatch(list, -1) {
+	for _, w := range sqlWord.get().FindAllStringSubmatch(list, -1) {
 		sc.states[strings.ToLower(column)] = append(sc.states[strings.ToLower(column)], w[1])
 	}
 }
@@ -129,9 +129,9 @@ func splitTop(s string) (parts []string) {
 	return append(parts, s[from:])
 }
 
-var sqlComment = regexp.MustCompile(`--[^\n]*`)
+var sqlComment = lazy(`--[^\n]*`)
 
-func stripSQL(s string) string { return sqlComment.ReplaceAllString(s, "") }
+func stripSQL(s string) string { return sqlComment.get().ReplaceAllString(s, "") }
 
 // maxMigrations bounds the SQL files that are read.
 const maxMigrations = 2000
@@ -156,10 +156,10 @@ func (t *tree) migrations() string {
 }
 
 var (
-	dotted  = regexp.MustCompile("`(\\w+)\\.(\\w+)`")
-	setting = regexp.MustCompile("(?i)\\b(?:sets?|setting|stamps?|fills?|clears?|writes?|stores?|reads?|column)\\s+(?:the\\s+)?(?:column\\s+)?`([a-z]\\w*_\\w+)`")
+	dotted  = lazy("`(\\w+)\\.(\\w+)`")
+	setting = lazy("(?i)\\b(?:sets?|setting|stamps?|fills?|clears?|writes?|stores?|reads?|column)\\s+(?:the\\s+)?(?:column\\s+)?`([a-z]\\w*_\\w+)`")
 	makes   = either(`add(?:s|ing)?\b.{0,40}\bcolumn`, `migrat`, `alter table`, `create table`, `new column`, `rename`)
-	toState = regexp.MustCompile("(?i)`?\\b(\\w*(?:status|state))`?\\s*(?:=|:|to|is|becomes|as)\\s*[`'\"]([A-Za-z_]+)[`'\"]")
+	toState = lazy("(?i)`?\\b(\\w*(?:status|state))`?\\s*(?:=|:|to|is|becomes|as)\\s*[`'\"]([A-Za-z_]+)[`'\"]")
 )
 
 // columns looks for columns and states in tasks that the schema does not have. It speaks only of tables that it knows.
@@ -183,13 +183,13 @@ func (s *subject) taskColumns(t *spec.Task, sc *schema) {
 	say := func(phrase, message, hint string) {
 		s.reportAt("SPEC109", t.File, s.find(t.File, t.Line, t.EndLine, phrase), t.ID, message, hint)
 	}
-	if !makes.MatchString(t.Text) {
-		for _, m := range dotted.FindAllStringSubmatch(t.Text, -1) {
+	if !makes.get().MatchString(t.Text) {
+		for _, m := range dotted.get().FindAllStringSubmatch(t.Text, -1) {
 			if tab := sc.tables[strings.ToLower(m[1])]; tab != nil && len(tab.columns) > 0 && !tab.columns[strings.ToLower(m[2])] && !fileExtension(m[2]) {
 				say(m[1]+"."+m[2], fmt.Sprintf("task %s uses %s; table %s has no such column", t.ID, m[2], tab.name), "add the column to the schema in the design, or mend its name")
 			}
 		}
-		for _, m := range setting.FindAllStringSubmatch(t.Text, -1) {
+		for _, m := range setting.get().FindAllStringSubmatch(t.Text, -1) {
 			tab := onlyTable(t.Text, sc)
 			if tab == nil || sc.anywhere(m[1]) || sc.tables[strings.ToLower(m[1])] != nil {
 				continue
@@ -197,7 +197,7 @@ func (s *subject) taskColumns(t *spec.Task, sc *schema) {
 			say(m[1], fmt.Sprintf("task %s uses %s; table %s has no such column", t.ID, m[1], tab.name), "add the column to the schema in the design, or mend its name")
 		}
 	}
-	for _, m := range toState.FindAllStringSubmatch(t.Text, -1) {
+	for _, m := range toState.get().FindAllStringSubmatch(t.Text, -1) {
 		list := sc.states[strings.ToLower(m[1])]
 		if len(list) > 0 && !slices.ContainsFunc(list, func(w string) bool { return strings.EqualFold(w, m[2]) }) {
 			say(m[2], fmt.Sprintf("task %s uses the %s %s; the schema allows %s", t.ID, m[1], m[2], strings.Join(list, ", ")), "add the state to the schema in the design, or mend its name")
@@ -236,7 +236,7 @@ func fileExtension(s string) bool {
 var stripeEvents string
 
 var (
-	eventName = regexp.MustCompile("`([a-z][a-z0-9_]*(?:\\.[a-z][a-z0-9_]*)+)`")
+	eventName = lazy("`([a-z][a-z0-9_]*(?:\\.[a-z][a-z0-9_]*)+)`")
 	publishes = either(`publish`, `emit`, `fir(?:e|es|ing)\b`, `dispatch`, `events?\b`, `webhook`, `subscrib(?:e|es|ing) to`, `listen`, `consum`)
 )
 
@@ -250,10 +250,10 @@ func (s *subject) events() {
 		stripeFamilies[e[:strings.LastIndexByte(e, '.')]] = true
 	}
 	say := func(file string, from, to int, id, text string, aboutStripe bool) {
-		if !publishes.MatchString(text) {
+		if !publishes.get().MatchString(text) {
 			return
 		}
-		for _, m := range eventName.FindAllStringSubmatch(text, -1) {
+		for _, m := range eventName.get().FindAllStringSubmatch(text, -1) {
 			family, last := m[1][:strings.LastIndexByte(m[1], '.')], m[1][strings.LastIndexByte(m[1], '.')+1:]
 			switch {
 			case fileExtension(last) || listed[m[1]]:
@@ -302,7 +302,7 @@ func (s *subject) listedEvents() (listed, families map[string]bool) {
 		if indexFold(sec.Title, "events") < 0 && indexFold(sec.Title, "event") < 0 {
 			continue
 		}
-		for _, m := range eventName.FindAllStringSubmatch(sec.Text, -1) {
+		for _, m := range eventName.get().FindAllStringSubmatch(sec.Text, -1) {
 			listed[m[1]] = true
 		}
 	}
@@ -324,7 +324,7 @@ func sortedKeys[V any](m map[string]V) []string {
 	return keys
 }
 
-var pathName = regexp.MustCompile("`((?:\\./)?[\\w@-][\\w.@-]*(?:/[\\w.@-]+)+\\.[A-Za-z]\\w{0,5})`")
+var pathName = lazy("`((?:\\./)?[\\w@-][\\w.@-]*(?:/[\\w.@-]+)+\\.[A-Za-z]\\w{0,5})`")
 
 // paths looks for files that the design names and that are neither there nor to be made by an open task.
 func (s *subject) paths() {
@@ -341,7 +341,7 @@ func (s *subject) paths() {
 		if fenced {
 			continue
 		}
-		for _, at := range pathName.FindAllStringSubmatchIndex(lines[n-1], -1) {
+		for _, at := range pathName.get().FindAllStringSubmatchIndex(lines[n-1], -1) {
 			name := strings.TrimPrefix(lines[n-1][at[2]:at[3]], "./")
 			if s.deadPath(name) {
 				s.reportAt("SPEC111", doc.Path, place{n, at[2] + 1, at[3] - at[2]}, name, fmt.Sprintf("%s is not there, and no open task creates it", name), "mend the path, or add the task that creates it")

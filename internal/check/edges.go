@@ -32,30 +32,30 @@ func edgeRules() []Rule {
 }
 
 var (
-	parties = regexp.MustCompile(`\b(Stripe|PayPal|Adyen|Braintree|Paddle|Twilio|SendGrid|Mailgun|Postmark|OpenAI|Anthropic|Gemini API|Auth0|Okta|Cognito|Firebase|Shopify|Plaid|Algolia|Cloudinary|Mapbox|Infura|Alchemy|Pinata|` +
+	parties = lazy(`\b(Stripe|PayPal|Adyen|Braintree|Paddle|Twilio|SendGrid|Mailgun|Postmark|OpenAI|Anthropic|Gemini API|Auth0|Okta|Cognito|Firebase|Shopify|Plaid|Algolia|Cloudinary|Mapbox|Infura|Alchemy|Pinata|` +
 		`Bedrock(?:[_ ]Knowledge[_ ]Base)?|IPFS|(?:Amazon|AWS)[_ ](?:S3|SES|SNS|SQS|Translate|Transcribe|Polly|Bedrock|Rekognition|Comprehend|Textract|Lambda)|Google (?:Maps|Calendar|Drive|Cloud)|GitHub API|Slack API|` +
 		`[Ee]xternal (?:API|service|provider|system)s?|[Tt]hird[- ]party (?:API|service|provider)s?|[Rr]emote (?:API|service)s?)\b`)
 	// calls is what a sentence says before the party: a verb that asks it for something.
-	calls = regexp.MustCompile(`(?i)\b(?:calls?|invokes?|quer(?:y|ies)|fetch(?:es)?|requests?|sends?|retrieves?|uploads?|downloads?|submits?|publish(?:es)?|creates?|charges?|connects? to|authenticates?|obtains?|syncs?|synchroni[sz]es?|pins?|stores?)\b[^.;]*$`)
+	calls = lazy(`(?i)\b(?:calls?|invokes?|quer(?:y|ies)|fetch(?:es)?|requests?|sends?|retrieves?|uploads?|downloads?|submits?|publish(?:es)?|creates?|charges?|connects? to|authenticates?|obtains?|syncs?|synchroni[sz]es?|pins?|stores?)\b[^.;]*$`)
 	fails = either(`fail`, `unavailab`, `down\b`, `unreachab`, `time[sd]? ?out`, `timeout`, `offline`, `retr(?:y|ies)`, `fall(?:s)? ?back`, `fallback`, `not respond`, `error`, `declin`, `exception`, `outage`, `cannot be reached`, `lost`, `reject`)
 
-	waits = regexp.MustCompile(`(?i)\b(?:wait(?:s|ing)? (?:for|until|on)|poll(?:s|ing)?|block(?:s)? until|await(?:s)?)\b`)
+	waits = lazy(`(?i)\b(?:wait(?:s|ing)? (?:for|until|on)|poll(?:s|ing)?|block(?:s)? until|await(?:s)?)\b`)
 	// remote is what answers in its own time; waiting for a person has no limit by intention.
 	remote = either(`webhook`, `api\b`, `response`, `server`, `service`, `callback`, `confirmation from`, `gateway`, `provider`, `endpoint`, `network`, `transaction`, `upload`, `download`, `connection`, `jobs?\b`, `transcription`, `reply`, `acknowledg`, `status`)
 	person = either(`user`, `human`, `person`, `admin`, `operator`, `bootcamper`, `approval`, `keyboard`, `input`, `click`, `customer`, `answer`, `developer`)
-	limits = regexp.MustCompile(`(?i)time[- ]?outs?\b|timed? out|deadline|[0-9]+ ?(?:ms|s|sec|seconds?|minutes?|min|hours?|milliseconds?)\b|at most|up to|maximum|max(?:imum)? (?:attempts|retries)|within`)
+	limits = lazy(`(?i)time[- ]?outs?\b|timed? out|deadline|[0-9]+ ?(?:ms|s|sec|seconds?|minutes?|min|hours?|milliseconds?)\b|at most|up to|maximum|max(?:imum)? (?:attempts|retries)|within`)
 
 	// intervals say how often, which is no limit.
-	intervals = regexp.MustCompile(`(?i)\b(?:every|at intervals of|each|in intervals of)\s+[0-9]+ ?\w+`)
+	intervals = lazy(`(?i)\b(?:every|at intervals of|each|in intervals of)\s+[0-9]+ ?\w+`)
 
-	once = regexp.MustCompile(`(?i)\b(?:charg(?:e|es)|creat(?:e|es)|process(?:es)?|submit(?:s)?|send(?:s)?|issu(?:e|es)|initiat(?:e|es)|plac(?:e|es)|transfer(?:s)?|refund(?:s)?|book(?:s)?|publish(?:es)?)\s+` +
+	once = lazy(`(?i)\b(?:charg(?:e|es)|creat(?:e|es)|process(?:es)?|submit(?:s)?|send(?:s)?|issu(?:e|es)|initiat(?:e|es)|plac(?:e|es)|transfer(?:s)?|refund(?:s)?|book(?:s)?|publish(?:es)?)\s+` +
 		`(?:(?:a|an|the|one|their|its|new|that|this|each|full|confirmed|pending|customer'?s?|user'?s?|confirmation|welcome|reset|verification|notification|invitation|payment|push)\s+){0,4}` +
 		`(payments?|charges?|cards?|refunds?|orders?|invoices?|subscriptions?|payouts?|bookings?|reservations?|e?-?mails?|sms|transactions?|withdrawals?|deposits?|donations?|bets?)\b`)
 	repeated = either(`duplicat`, `idempoten`, `already`, `twice`, `only once`, `exactly once`, `at most once`, `at most one`, `once per`, `unique`, `same (?:key|request|order|event|email)`, `again`, `repeat`, `resubmi`, `re-submi`, `replay`, `double`, `dedup`, `exists`)
 
-	secrets = regexp.MustCompile(`(?i)\b(passwords?|passcodes?|api keys?|access tokens?|refresh tokens?|secret keys?|private keys?|card numbers?|card data|credit cards?|cvv|cvc|social security numbers?|ssn|bank accounts?|pii|personal (?:data|information)|health records?|passport numbers?|biometric data|seed phrases?|mnemonics?)\b`)
+	secrets = lazy(`(?i)\b(passwords?|passcodes?|api keys?|access tokens?|refresh tokens?|secret keys?|private keys?|card numbers?|card data|credit cards?|cvv|cvc|social security numbers?|ssn|bank accounts?|pii|personal (?:data|information)|health records?|passport numbers?|biometric data|seed phrases?|mnemonics?)\b`)
 	handles = either(`stor(?:e|es|ing)\b`, `sav(?:e|es|ing)\b`, `persist`, `collect`, `encrypt`, `hash(?:es|ing)?\b`, `transmit`, `accept`, `record(?:s)?\b`, `keep`, `retain`, `writ(?:e|es|ing)\b`, `submit`, `send(?:s)?\b`, `receiv`)
-	hidden  = regexp.MustCompile(`(?i)(?:\b(?:not|never|without|no|exclud\w+|prevent\w*|avoid\w*)\b.{0,60}\b(?:logs?|logged|logging|print\w*|expos\w*|display\w*|reveal\w*|leak\w*|includ\w*|contain\w*|return\w*|plain ?text|committed|transmit\w*|stor\w*|persist\w*)\b)|redact|mask|sanitiz|obfuscat|scrub|anonymi[sz]|censor`)
+	hidden  = lazy(`(?i)(?:\b(?:not|never|without|no|exclud\w+|prevent\w*|avoid\w*)\b.{0,60}\b(?:logs?|logged|logging|print\w*|expos\w*|display\w*|reveal\w*|leak\w*|includ\w*|contain\w*|return\w*|plain ?text|committed|transmit\w*|stor\w*|persist\w*)\b)|redact|mask|sanitiz|obfuscat|scrub|anonymi[sz]|censor`)
 )
 
 func (s *subject) edges(list []*statement) {
@@ -71,7 +71,7 @@ func (s *subject) edges(list []*statement) {
 		said[key] = true
 		return true
 	}
-	neverLogged := anyMatch(list, hidden)
+	neverLogged := anyMatch(list, hidden.get())
 	for _, x := range list {
 		if x.modal == "" || strings.HasPrefix(strings.TrimSpace(strings.ToLower(x.outcome)), "not ") {
 			continue
@@ -79,8 +79,8 @@ func (s *subject) edges(list []*statement) {
 		s.partyDown(x, list, first)
 		s.endlessWait(x, first)
 		s.twice(x, list, first)
-		if w := secrets.FindString(x.text); w != "" && !neverLogged && handles.MatchString(x.outcome) && secrets.MatchString(x.outcome) && first("SPEC015", x) {
-			w = secrets.FindString(x.outcome)
+		if w := secrets.get().FindString(x.text); w != "" && !neverLogged && handles.get().MatchString(x.outcome) && secrets.get().MatchString(x.outcome) && first("SPEC015", x) {
+			w = secrets.get().FindString(x.outcome)
 			s.about("SPEC015", x.Requirement, w, fmt.Sprintf("criterion %s handles a %s, and nothing says that it is never logged", x.ID, strings.ToLower(w)), "add: THE system SHALL NOT log it")
 		}
 	}
@@ -88,13 +88,13 @@ func (s *subject) edges(list []*statement) {
 
 func (s *subject) partyDown(x *statement, list []*statement, first func(string, *statement) bool) {
 	text := bare(x.outcome)
-	at := parties.FindStringIndex(text)
-	if at == nil || !calls.MatchString(text[:at[0]]) || anyMatch(x.group, fails) {
+	at := parties.get().FindStringIndex(text)
+	if at == nil || !calls.get().MatchString(text[:at[0]]) || anyMatch(x.group, fails.get()) {
 		return
 	}
 	w := text[at[0]:at[1]]
 	for _, y := range list { // another requirement may say it for this party
-		if strings.Contains(y.text, w) && fails.MatchString(y.text) {
+		if strings.Contains(y.text, w) && fails.get().MatchString(y.text) {
 			return
 		}
 	}
@@ -104,16 +104,16 @@ func (s *subject) partyDown(x *statement, list []*statement, first func(string, 
 }
 
 func (s *subject) endlessWait(x *statement, first func(string, *statement) bool) {
-	w := waits.FindString(x.outcome)
+	w := waits.get().FindString(x.outcome)
 	if w == "" || negated(x.outcome[:strings.Index(x.outcome, w)]) {
 		return
 	}
 	_, object, _ := strings.Cut(x.outcome, w)
-	if !remote.MatchString(object) || person.MatchString(object) {
+	if !remote.get().MatchString(object) || person.get().MatchString(object) {
 		return
 	}
 	for _, y := range x.group {
-		if limits.MatchString(intervals.ReplaceAllString(y.text, "")) {
+		if limits.get().MatchString(intervals.get().ReplaceAllString(y.text, "")) {
 			return
 		}
 	}
@@ -123,13 +123,13 @@ func (s *subject) endlessWait(x *statement, first func(string, *statement) bool)
 }
 
 func (s *subject) twice(x *statement, list []*statement, first func(string, *statement) bool) {
-	m := once.FindStringSubmatch(x.outcome)
-	if m == nil || anyMatch(x.group, repeated) || !first("SPEC014", x) {
+	m := once.get().FindStringSubmatch(x.outcome)
+	if m == nil || anyMatch(x.group, repeated.get()) || !first("SPEC014", x) {
 		return
 	}
 	object := either(regexp.QuoteMeta(strings.TrimSuffix(strings.ToLower(m[1]), "s")))
 	for _, y := range list {
-		if object.MatchString(y.text) && repeated.MatchString(y.text) {
+		if object.get().MatchString(y.text) && repeated.get().MatchString(y.text) {
 			return
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"path"
-	"regexp"
 	"strings"
 
 	"golang.org/x/mod/modfile"
@@ -138,16 +137,16 @@ func keyPlace(data []byte, key string) (line, column int) {
 	return 1 + bytes.Count(data[:i], []byte("\n")), i - bytes.LastIndexByte(data[:i], '\n') + 1
 }
 
-var number = regexp.MustCompile(`\d+(?:\.\d+)*`)
+var number = lazy(`\d+(?:\.\d+)*`)
 
-func digits(v string) string { return number.FindString(v) }
+func digits(v string) string { return number.get().FindString(v) }
 
 var (
-	tomlKey      = regexp.MustCompile(`^\s*"?([A-Za-z][\w.-]*)"?\s*=\s*(.*)$`)
-	tomlQuoted   = regexp.MustCompile(`["']([A-Za-z][\w.-]*)(?:\[[^\]]*\])?\s*([^"']*)["']`)
-	tomlVersion  = regexp.MustCompile(`version\s*=\s*["']([^"']*)["']`)
-	pipName      = regexp.MustCompile(`^([A-Za-z][\w.-]*)(?:\[[^\]]*\])?\s*(?:[=<>~!]=?\s*([\d.]+))?`)
-	requiredFrom = regexp.MustCompile(`^\s*requires-python\s*=\s*["']([^"']*)`)
+	tomlKey      = lazy(`^\s*"?([A-Za-z][\w.-]*)"?\s*=\s*(.*)$`)
+	tomlQuoted   = lazy(`["']([A-Za-z][\w.-]*)(?:\[[^\]]*\])?\s*([^"']*)["']`)
+	tomlVersion  = lazy(`version\s*=\s*["']([^"']*)["']`)
+	pipName      = lazy(`^([A-Za-z][\w.-]*)(?:\[[^\]]*\])?\s*(?:[=<>~!]=?\s*([\d.]+))?`)
+	requiredFrom = lazy(`^\s*requires-python\s*=\s*["']([^"']*)`)
 )
 
 // toml reads the tables of dependencies of a Cargo.toml or pyproject.toml, line by line: keys of a table whose name ends
@@ -162,7 +161,7 @@ func (m *manifests) toml(file string, data []byte) {
 		switch {
 		case trimmed == "" || strings.HasPrefix(trimmed, "#"):
 		case array:
-			for _, q := range tomlQuoted.FindAllStringSubmatch(trimmed, -1) {
+			for _, q := range tomlQuoted.get().FindAllStringSubmatch(trimmed, -1) {
 				add(q[1], q[2])
 			}
 			array = !strings.HasPrefix(trimmed, "]") && !strings.HasSuffix(trimmed, "]")
@@ -171,10 +170,10 @@ func (m *manifests) toml(file string, data []byte) {
 			if name, ok := strings.CutPrefix(section, "dependencies."); ok {
 				add(name, "")
 			}
-		case requiredFrom.MatchString(trimmed):
-			m.languages["Python"] = dependency{version: digits(requiredFrom.FindStringSubmatch(trimmed)[1]), file: file, line: n + 1, column: 1}
+		case requiredFrom.get().MatchString(trimmed):
+			m.languages["Python"] = dependency{version: digits(requiredFrom.get().FindStringSubmatch(trimmed)[1]), file: file, line: n + 1, column: 1}
 		default:
-			k := tomlKey.FindStringSubmatch(trimmed)
+			k := tomlKey.get().FindStringSubmatch(trimmed)
 			switch {
 			case k == nil:
 			case k[1] == "rust-version" || k[1] == "edition" && section == "package":
@@ -184,7 +183,7 @@ func (m *manifests) toml(file string, data []byte) {
 			case strings.HasSuffix(section, "dependencies") && strings.HasPrefix(k[2], "["):
 				fallthrough
 			case section == "project" && k[1] == "dependencies", strings.HasSuffix(section, "optional-dependencies"), strings.HasSuffix(section, "dependency-groups"):
-				for _, q := range tomlQuoted.FindAllStringSubmatch(k[2], -1) {
+				for _, q := range tomlQuoted.get().FindAllStringSubmatch(k[2], -1) {
 					add(q[1], q[2])
 				}
 				array = strings.HasPrefix(k[2], "[") && !strings.Contains(k[2], "]")
@@ -194,7 +193,7 @@ func (m *manifests) toml(file string, data []byte) {
 					continue
 				}
 				version := k[2]
-				if v := tomlVersion.FindStringSubmatch(k[2]); v != nil {
+				if v := tomlVersion.get().FindStringSubmatch(k[2]); v != nil {
 					version = v[1]
 				} else if strings.HasPrefix(k[2], "{") {
 					version = ""
@@ -207,7 +206,7 @@ func (m *manifests) toml(file string, data []byte) {
 
 func (m *manifests) pip(file string, data []byte) {
 	for n, text := range strings.Split(string(data), "\n") {
-		if x := pipName.FindStringSubmatch(text); x != nil {
+		if x := pipName.get().FindStringSubmatch(text); x != nil {
 			m.direct = append(m.direct, dependency{name: x[1], version: x[2], file: file, line: n + 1, column: 1})
 		}
 	}

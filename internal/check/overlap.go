@@ -2,7 +2,6 @@ package check
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -21,7 +20,7 @@ func overlapRules() []Rule {
 }
 
 // writes is a file that a task's words say is written: a verb, then a path in a code span.
-var writes = regexp.MustCompile("(?i)\\b(?:creat(?:e|es|ing)|writ(?:e|es|ing)|add(?:s|ing)?|updat(?:e|es|ing)|modif(?:y|ies|ying)|edit(?:s|ing)?|extend(?:s|ing)?|implement(?:s|ing)?|refactor(?:s|ing)?|replac(?:e|es|ing)|rewrit(?:e|es|ing)|delet(?:e|es|ing)|generat(?:e|es|ing)|chang(?:e|es|ing)|rename|fill|put)\\b[^.`;]{0,60}`([\\w./@-]+\\.[A-Za-z][\\w]{0,5})`")
+var writes = lazy("(?i)\\b(?:creat(?:e|es|ing)|writ(?:e|es|ing)|add(?:s|ing)?|updat(?:e|es|ing)|modif(?:y|ies|ying)|edit(?:s|ing)?|extend(?:s|ing)?|implement(?:s|ing)?|refactor(?:s|ing)?|replac(?:e|es|ing)|rewrit(?:e|es|ing)|delet(?:e|es|ing)|generat(?:e|es|ing)|chang(?:e|es|ing)|rename|fill|put)\\b[^.`;]{0,60}`([\\w./@-]+\\.[A-Za-z][\\w]{0,5})`")
 
 // maxOwners bounds how many earlier tasks on one file a task is compared with.
 const maxOwners = 8
@@ -38,7 +37,7 @@ func (s *subject) overlaps() {
 		if task == nil {
 			continue
 		}
-		for _, m := range writes.FindAllStringSubmatch(task.Text, -1) {
+		for _, m := range writes.get().FindAllStringSubmatch(task.Text, -1) {
 			f := strings.TrimPrefix(m[1], "./")
 			if !slices.Contains(owners[f], t.ID) {
 				if owners[f] == nil {

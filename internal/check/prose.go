@@ -18,9 +18,9 @@ type statement struct {
 }
 
 var (
-	modals = regexp.MustCompile(`(?i)\b(shall|must|will)\b`)
-	then   = regexp.MustCompile(`(?i)\bthen\b`)
-	common = regexp.MustCompile(`(?i)\b(the|a|an|is|are|and|or|with|for|to|of|in|when)\b`)
+	modals = lazy(`(?i)\b(shall|must|will)\b`)
+	then   = lazy(`(?i)\bthen\b`)
+	common = lazy(`(?i)\b(the|a|an|is|are|and|or|with|for|to|of|in|when)\b`)
 )
 
 // statements takes the English criteria of a feature apart. The word tables are English, so others are left alone.
@@ -32,9 +32,9 @@ func statements(f *spec.Feature) []*statement {
 			continue
 		}
 		x := &statement{Requirement: r, text: strings.NewReplacer("**", "", "__", "").Replace(r.Text)}
-		if m := modals.FindStringIndex(x.text); m != nil {
+		if m := modals.get().FindStringIndex(x.text); m != nil {
 			x.condition, x.modal, x.outcome = x.text[:m[0]], x.text[m[0]:m[1]], x.text[m[1]:]
-		} else if m := then.FindStringIndex(x.text); m != nil {
+		} else if m := then.get().FindStringIndex(x.text); m != nil {
 			x.condition, x.outcome = x.text[:m[0]], x.text[m[1]:]
 		}
 		out = append(out, x)
@@ -59,7 +59,7 @@ func english(text string) bool {
 			other++
 		}
 	}
-	return ascii > 0 && other*20 <= ascii && len(common.FindAllStringIndex(text, 2)) == 2
+	return ascii > 0 && other*20 <= ascii && len(common.get().FindAllStringIndex(text, 2)) == 2
 }
 
 // earsDialect tells whether a criterion of the feature is meant to be one sentence with one outcome. A scenario of
@@ -79,10 +79,11 @@ func anyMatch(list []*statement, re *regexp.Regexp) bool {
 }
 
 // bare is a text without its code spans and quotations, in which words are names rather than prose.
-func bare(text string) string { return quoted.ReplaceAllString(text, `""`) }
+func bare(text string) string { return quoted.get().ReplaceAllString(text, `""`) }
 
-var quoted = regexp.MustCompile("`[^`]*`|\"[^\"]*\"|“[^”]*”")
+var quoted = lazy("`[^`]*`|\"[^\"]*\"|“[^”]*”")
 
-func either(words ...string) *regexp.Regexp {
-	return regexp.MustCompile(`(?i)\b(` + strings.Join(words, "|") + `)`)
+// either finds any of the words, in any case, at the start of a word.
+func either(words ...string) *pattern {
+	return lazy(`(?i)\b(` + strings.Join(words, "|") + `)`)
 }

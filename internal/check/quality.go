@@ -2,7 +2,6 @@ package check
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 
 	"spec.example/spec/spec"
@@ -37,12 +36,12 @@ var vagueWords = either(
 )
 
 // measured is what makes an outcome observable all the same: a number, quoted words, a list of what is meant.
-var measured = regexp.MustCompile("[0-9]|`|\"|“|\\(|: |e\\.g\\.|such as|including|namely|\\bbased on\\b|\\baccording to\\b|\\bas defined\\b|\\bmatching\\b|\\bthrough\\b|\\bby \\w+ing\\b")
+var measured = lazy("[0-9]|`|\"|“|\\(|: |e\\.g\\.|such as|including|namely|\\bbased on\\b|\\baccording to\\b|\\bas defined\\b|\\bmatching\\b|\\bthrough\\b|\\bby \\w+ing\\b")
 
 var (
-	undecided = regexp.MustCompile(`\b(?:TBD|TBC|to be (?:determined|decided|defined))(?:\s*[.,;:)\]]|\s*$)|\[NEEDS CLARIFICATION`)
-	wish      = regexp.MustCompile(`(?i)\b(should|may|might|could)\b`)
-	decided   = regexp.MustCompile(`(?i)\b(shall|must|will|is|are|has|have|does|can|cannot)\b`)
+	undecided = lazy(`\b(?:TBD|TBC|to be (?:determined|decided|defined))(?:\s*[.,;:)\]]|\s*$)|\[NEEDS CLARIFICATION`)
+	wish      = lazy(`(?i)\b(should|may|might|could)\b`)
+	decided   = lazy(`(?i)\b(shall|must|will|is|are|has|have|does|can|cannot)\b`)
 )
 
 // mechanisms are how something is made, seen from a requirement. Words that are a product's own subject as often as its
@@ -58,7 +57,7 @@ var mechanisms = either(
 )
 
 // by is how a sentence begins to say how.
-var by = regexp.MustCompile(`(?i)(?:\b(?:us(?:e|es|ing)|via|with|through|by means of|implement(?:s|ed)?(?: as)?|as)|\b(?:stor|sav|keep|persist|cach|hold|put)\w*\b[^.;]*\b(?:in|into))\s+(?:(?:a|an|the|its|one|native|existing|built-in|standard|direct)\s+)?(?:[\w.-]+\s+)?$`)
+var by = lazy(`(?i)(?:\b(?:us(?:e|es|ing)|via|with|through|by means of|implement(?:s|ed)?(?: as)?|as)|\b(?:stor|sav|keep|persist|cach|hold|put)\w*\b[^.;]*\b(?:in|into))\s+(?:(?:a|an|the|its|one|native|existing|built-in|standard|direct)\s+)?(?:[\w.-]+\s+)?$`)
 
 func (s *subject) quality(list []*statement) {
 	for _, x := range list {
@@ -71,31 +70,31 @@ func (s *subject) quality(list []*statement) {
 }
 
 func (s *subject) vague(x *statement) {
-	if w := undecided.FindString(x.text); w != "" {
+	if w := undecided.get().FindString(x.text); w != "" {
 		s.about("SPEC010", x.Requirement, w, fmt.Sprintf("criterion %s is not decided yet: %s", x.ID, w), "decide it, and write the outcome")
 		return
 	}
-	if m := wish.FindString(x.text); m != "" && x.modal == "" && !decided.MatchString(x.text) && earsDialect(s.feature) {
+	if m := wish.get().FindString(x.text); m != "" && x.modal == "" && !decided.get().MatchString(x.text) && earsDialect(s.feature) {
 		s.about("SPEC010", x.Requirement, m, fmt.Sprintf("criterion %s is a wish: %q binds nobody", x.ID, m), "say SHALL, or leave it out")
 		return
 	}
 	text := bare(x.outcome)
-	at := vagueWords.FindStringIndex(text)
-	if at == nil || measured.MatchString(x.outcome) || negated(text[:at[0]]) {
+	at := vagueWords.get().FindStringIndex(text)
+	if at == nil || measured.get().MatchString(x.outcome) || negated(text[:at[0]]) {
 		return
 	}
 	w := strings.TrimSpace(text[at[0]:at[1]])
 	s.about("SPEC010", x.Requirement, w, fmt.Sprintf("criterion %s: %q has no number and nothing that can be observed", x.ID, w), "give a number with its unit, or name the visible result")
 }
 
-var negation = regexp.MustCompile(`(?i)\b(not|no|never|without|rather than|instead of)\b[^,;.]*$`)
+var negation = lazy(`(?i)\b(not|no|never|without|rather than|instead of)\b[^,;.]*$`)
 
-func negated(before string) bool { return negation.MatchString(before) }
+func negated(before string) bool { return negation.get().MatchString(before) }
 
 func (s *subject) mechanism(x *statement) {
 	text := strings.ReplaceAll(x.outcome, "`", " ")
-	for _, at := range mechanisms.FindAllStringIndex(text, -1) {
-		if at[1] < len(text) && wordRune(rune(text[at[1]])) || negated(text[:at[0]]) || !by.MatchString(text[:at[0]]) {
+	for _, at := range mechanisms.get().FindAllStringIndex(text, -1) {
+		if at[1] < len(text) && wordRune(rune(text[at[1]])) || negated(text[:at[0]]) || !by.get().MatchString(text[:at[0]]) {
 			continue
 		}
 		w := text[at[0]:at[1]]
@@ -108,14 +107,14 @@ func (s *subject) mechanism(x *statement) {
 }
 
 // nested is what makes a later modal verb part of the outcome before it: a clause about what is said, or a restatement.
-var nested = regexp.MustCompile(`(?i)\b(?:that|which|whose|whether|who)\b[^,;]*$|[—(:][^,;)]*$`)
+var nested = lazy(`(?i)\b(?:that|which|whose|whether|who)\b[^,;]*$|[—(:][^,;)]*$`)
 
 // compound counts the outcomes: the modal verbs like the first one that are not nested in another outcome.
 func (s *subject) compound(x *statement) {
 	text := bare(x.text)
 	n, second, seen, from := 0, 0, 0, 0
 	first := ""
-	for _, at := range modals.FindAllStringIndex(text, -1) {
+	for _, at := range modals.get().FindAllStringIndex(text, -1) {
 		w := text[at[0]:at[1]]
 		if first == "" {
 			first = w
@@ -124,7 +123,7 @@ func (s *subject) compound(x *statement) {
 			continue
 		}
 		seen++
-		if n > 0 && nested.MatchString(text[from:at[0]]) {
+		if n > 0 && nested.get().MatchString(text[from:at[0]]) {
 			continue
 		}
 		from = at[1]
@@ -158,5 +157,5 @@ func (s *subject) nth(r *spec.Requirement, word string, n int) place {
 
 // blanked is a line with its code spans and quotations blank, at the same columns.
 func blanked(line string) string {
-	return quoted.ReplaceAllStringFunc(line, func(q string) string { return strings.Repeat(" ", len(q)) })
+	return quoted.get().ReplaceAllStringFunc(line, func(q string) string { return strings.Repeat(" ", len(q)) })
 }

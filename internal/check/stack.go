@@ -165,7 +165,7 @@ func (s *stack) named(words string) (used *mention, anywhere bool) {
 			continue
 		}
 		anywhere = true
-		if denied.MatchString(l.text) {
+		if denied.get().MatchString(l.text) {
 			continue
 		}
 		return &mention{file: l.file, phrase: l.text[at[2]:at[3]], at: place{l.n, at[2] + 1, at[3] - at[2]}, rest: l.text[at[3]:]}, true
@@ -263,13 +263,13 @@ func (s *stack) says(word string) bool {
 // base is the last element of a name that says something: the module without its major version.
 func (d dependency) base() string {
 	elems := strings.Split(strings.TrimPrefix(d.name, "image:"), "/")
-	for len(elems) > 1 && majorSuffix.MatchString(elems[len(elems)-1]) {
+	for len(elems) > 1 && majorSuffix.get().MatchString(elems[len(elems)-1]) {
 		elems = elems[:len(elems)-1]
 	}
 	return elems[len(elems)-1]
 }
 
-var majorSuffix = regexp.MustCompile(`^v[0-9]+$`)
+var majorSuffix = lazy(`^v[0-9]+$`)
 
 func (d dependency) shown() string {
 	if image, ok := strings.CutPrefix(d.name, "image:"); ok {
@@ -278,13 +278,13 @@ func (d dependency) shown() string {
 	return d.base()
 }
 
-var languageLine = regexp.MustCompile(`(?i)^\s*(?:[-*+]|\d+\.)?\s*(?:\*\*)?((?:programming |primary |main |backend )?languages?)(?:\*\*)?\s*:(?:\*\*)?\s*(.+)$`)
+var languageLine = lazy(`(?i)^\s*(?:[-*+]|\d+\.)?\s*(?:\*\*)?((?:programming |primary |main |backend )?languages?)(?:\*\*)?\s*:(?:\*\*)?\s*(.+)$`)
 
 // languages compares a line "Language: X" with the manifests' languages.
 func (s *stack) languages() {
 	for _, l := range s.lines {
-		m := languageLine.FindStringSubmatchIndex(l.text)
-		if m == nil || denied.MatchString(l.text) {
+		m := languageLine.get().FindStringSubmatchIndex(l.text)
+		if m == nil || denied.get().MatchString(l.text) {
 			continue
 		}
 		from := m[4]
@@ -323,7 +323,7 @@ func (s *stack) hasLanguage(name string) bool {
 	return slices.ContainsFunc(s.tree.files, func(f string) bool { return strings.HasSuffix(f, ext) })
 }
 
-var versionAfter = regexp.MustCompile(`^(?:\.js)?\*{0,2}\s*(?:version\s*)?[@:]?\s*(>=|≥|\^|~)?\s*v?(\d+(?:\.\d+)*)(\+|\.x|\s*(?:or (?:later|newer|above|higher)|and (?:later|above)))?`)
+var versionAfter = lazy(`^(?:\.js)?\*{0,2}\s*(?:version\s*)?[@:]?\s*(>=|≥|\^|~)?\s*v?(\d+(?:\.\d+)*)(\+|\.x|\s*(?:or (?:later|newer|above|higher)|and (?:later|above)))?`)
 
 // versions compares "Go 1.22" and "stripe-go v76" with what the manifests demand.
 func (s *stack) versions() {
@@ -334,10 +334,10 @@ func (s *stack) versions() {
 		re := regexp.MustCompile(`(?:^|[^\w@/.-])(` + regexp.QuoteMeta(word) + `)(?:\.js)?\*{0,2}(?:\s|@|:)`)
 		for _, l := range s.lines {
 			m := re.FindStringSubmatchIndex(l.text)
-			if m == nil || denied.MatchString(l.text[:m[2]]) {
+			if m == nil || denied.get().MatchString(l.text[:m[2]]) {
 				continue
 			}
-			v := versionAfter.FindStringSubmatchIndex(l.text[m[3]:])
+			v := versionAfter.get().FindStringSubmatchIndex(l.text[m[3]:])
 			if v == nil {
 				continue
 			}

@@ -59,9 +59,9 @@ func steering(t *tree, root string) spec.Diagnostics {
 			add("SPEC405", ignore, at, s.Path, fmt.Sprintf("%s is ignored: other clones and CI do not see it", s.Path), "take it out of "+ignore)
 		}
 		for n, text := range lines {
-			for _, at := range pathName.FindAllStringSubmatchIndex(text, -1) {
+			for _, at := range pathName.get().FindAllStringSubmatchIndex(text, -1) {
 				name := strings.TrimPrefix(text[at[2]:at[3]], "./")
-				if !t.has(root, name) && !fileGenerated(name) && t.known[path.Join(root, path.Dir(name))] && !denied.MatchString(text) {
+				if !t.has(root, name) && !fileGenerated(name) && t.known[path.Join(root, path.Dir(name))] && !denied.get().MatchString(text) {
 					add("SPEC111", s.Path, place{n + 1, at[2] + 1, at[3] - at[2]}, name, fmt.Sprintf("%s is not there", name), "mend the path in the steering")
 				}
 			}

@@ -2,7 +2,6 @@ package check
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -41,12 +40,12 @@ type Suppressed struct {
 }
 
 // volatile is what changes in a message when lines move.
-var volatile = regexp.MustCompile(`\b(lines? |l\.)[0-9]+`)
+var volatile = lazy(`\b(lines? |l\.)[0-9]+`)
 
 // Fingerprint names a finding independently of its line: code, feature, subject and message, where a line number in the
 // message does not count.
 func Fingerprint(d spec.Diagnostic) string {
-	message := volatile.ReplaceAllString(strings.Join(strings.Fields(d.Message), " "), "${1}N")
+	message := volatile.get().ReplaceAllString(strings.Join(strings.Fields(d.Message), " "), "${1}N")
 	return strings.Join([]string{d.Code, d.Feature, d.Subject, message}, "|")
 }
 
@@ -60,9 +59,9 @@ type waiver struct {
 }
 
 var (
-	waiverMark   = regexp.MustCompile(`<!--\s*spec:ignore\s+(\w+)(.*?)-->`)
-	waiverUntil  = regexp.MustCompile(`\buntil=(\S+)`)
-	waiverReason = regexp.MustCompile(`\breason="([^"]*)"|\breason=(\S+)`)
+	waiverMark   = lazy(`<!--\s*spec:ignore\s+(\w+)(.*?)-->`)
+	waiverUntil  = lazy(`\buntil=(\S+)`)
+	waiverReason = lazy(`\breason="([^"]*)"|\breason=(\S+)`)
 )
 
 func (s *subject) waivers() (list []waiver) {
@@ -71,13 +70,13 @@ func (s *subject) waivers() (list []waiver) {
 			continue
 		}
 		for n, text := range s.lines(doc.Path) {
-			for _, m := range waiverMark.FindAllStringSubmatchIndex(text, -1) {
+			for _, m := range waiverMark.get().FindAllStringSubmatchIndex(text, -1) {
 				w := waiver{file: doc.Path, line: n + 1, column: m[0] + 1, code: text[m[2]:m[3]]}
 				rest := text[m[4]:m[5]]
-				if u := waiverUntil.FindStringSubmatch(rest); u != nil {
+				if u := waiverUntil.get().FindStringSubmatch(rest); u != nil {
 					w.until = strings.Trim(u[1], `"`)
 				}
-				if r := waiverReason.FindStringSubmatch(rest); r != nil {
+				if r := waiverReason.get().FindStringSubmatch(rest); r != nil {
 					w.reason = strings.TrimSpace(r[1] + r[2])
 				}
 				if !slices.ContainsFunc(list, func(o waiver) bool { return o.file == w.file && o.line == w.line && o.column == w.column }) {
