@@ -327,11 +327,11 @@ var versionAfter = lazy(`^(?:\.js)?\*{0,2}\s*(?:version\s*)?[@:]?\s*(>=|≥|\^|~
 
 // versions compares "Go 1.22" and "stripe-go v76" with what the manifests demand.
 func (s *stack) versions() {
-	check := func(word string, d dependency) {
+	check := func(word, pattern string, d dependency) {
 		if d.version == "" || len(word) < 2 {
 			return
 		}
-		re := regexp.MustCompile(`(?:^|[^\w@/.-])(` + regexp.QuoteMeta(word) + `)(?:\.js)?\*{0,2}(?:\s|@|:)`)
+		re := regexp.MustCompile(`(?:^|[^\w@/.-])(` + pattern + `)(?:\.js)?\*{0,2}(?:\s|@|:)`)
 		for _, l := range s.lines {
 			m := re.FindStringSubmatchIndex(l.text)
 			if m == nil || denied.get().MatchString(l.text[:m[2]]) {
@@ -351,21 +351,21 @@ func (s *stack) versions() {
 		}
 	}
 	for _, name := range sortedKeys(s.have.languages) {
-		check(name, s.have.languages[name])
+		check(name, regexp.QuoteMeta(name), s.have.languages[name])
 	}
 	seen := map[string]bool{}
 	for _, t := range technologies() {
 		for _, d := range s.have.direct {
 			if t.is(d.name) && !seen[t.name] && (!strings.Contains(d.name, "/") || strings.HasPrefix(d.name, "@")) && databaseOfItself(t, d) {
 				seen[t.name] = true
-				check(t.name, d)
+				check(t.name, `(?i:`+t.words+`)`, d)
 			}
 		}
 	}
 	for _, d := range s.have.direct {
 		if b := d.base(); !seen[b] && !strings.HasPrefix(d.name, "image:") && !slices.ContainsFunc(technologies(), func(t technology) bool { return strings.EqualFold(t.name, b) }) {
 			seen[b] = true
-			check(b, d)
+			check(b, regexp.QuoteMeta(b), d)
 		}
 	}
 }
