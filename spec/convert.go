@@ -256,9 +256,7 @@ func (c *converter) dependencies(b *bytes.Buffer, indent string, t *Task) {
 			on = append(on, id)
 		}
 	}
-	for _, out := range t.DependsOut {
-		on = append(on, out)
-	}
+	on = append(on, t.DependsOut...)
 	text := "none"
 	if len(on) > 0 {
 		text = strings.Join(on, ", ")

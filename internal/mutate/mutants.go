@@ -47,7 +47,6 @@ type maker struct {
 	file    *ast.File
 	src     []byte
 	name    string
-	base    int
 	fn      string
 	results []string // types of the function's results, as written
 	next    *int

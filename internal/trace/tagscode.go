@@ -27,7 +27,6 @@ type codeDecl struct {
 // A codePackage is the declarations of one directory by name; a method stands under its own name.
 type codePackage struct {
 	decls map[string][]*codeDecl
-	files []*codeDecl // one a file, for its imports
 }
 
 // Code names the code that the Go tests of a criterion can reach: "sha256:…" over the tokens of every declaration outside
