@@ -65,7 +65,7 @@ func (ix *Index) Test(feature, id, name, body string) *Test {
 func Scan(fsys fs.FS, root string) (*Index, error) {
 	var files []string
 	modules := map[string]string{}
-	s := &scanner{fsys: fsys, modules: modules, packages: map[string]*goPackage{}, codes: map[string]*codePackage{}, langs: languageTable()}
+	s := &scanner{fsys: fsys, modules: modules, packages: map[string]*goPackage{}, codes: map[string]*codePackage{}, langs: languageTable(), buffers: sync.Pool{New: func() any { return new(bytes.Buffer) }}}
 	err := spec.Walk(fsys, root, func(name string, d fs.DirEntry) error {
 		if d.IsDir() {
 			if d.Name() == "node_modules" {
@@ -116,6 +116,7 @@ func Scan(fsys fs.FS, root string) (*Index, error) {
 type scanner struct {
 	fsys     fs.FS
 	modules  map[string]string
+	buffers  sync.Pool
 	mu       sync.Mutex
 	packages map[string]*goPackage
 	langs    map[string]*language // by extension
@@ -124,14 +125,13 @@ type scanner struct {
 }
 
 func (s *scanner) file(name string) []Tag {
-	info, err := fs.Stat(s.fsys, name)
-	if err != nil || info.Size() > maxSource {
+	buf := s.buffers.Get().(*bytes.Buffer) // most files hold no tag, and fresh memory for each costs more than reading it
+	defer s.buffers.Put(buf)
+	data := s.read(name, buf)
+	if !bytes.Contains(data, []byte("spec:")) || bytes.IndexByte(data[:min(len(data), 8000)], 0) >= 0 {
 		return nil
 	}
-	data, err := fs.ReadFile(s.fsys, name)
-	if err != nil || !bytes.Contains(data, []byte("spec:")) || bytes.IndexByte(data[:min(len(data), 8000)], 0) >= 0 {
-		return nil
-	}
+	data = bytes.Clone(data)
 	switch ext := path.Ext(name); {
 	case strings.HasSuffix(name, "_test.go"):
 		return append(s.goFile(name, data), s.goNames(name)...)
@@ -140,6 +140,25 @@ func (s *scanner) file(name string) []Tag {
 	default:
 		return s.other(name, data, s.byExtension(name))
 	}
+}
+
+// read reads a file of a sensible size into a buffer; nil where it cannot be read.
+func (s *scanner) read(name string, buf *bytes.Buffer) []byte {
+	f, err := s.fsys.Open(name)
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil || info.Size() > maxSource {
+		return nil
+	}
+	buf.Reset()
+	buf.Grow(int(info.Size()) + bytes.MinRead)
+	if _, err := buf.ReadFrom(f); err != nil {
+		return nil
+	}
+	return buf.Bytes()
 }
 
 // importPath is the import path of the package in a directory.
