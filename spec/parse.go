@@ -211,6 +211,10 @@ func (r *reader) kiro() {
 	if req != nil {
 		owners, items, ownerOf := parseRequirements(req, false)
 		f.Requirements = entries(req, owners, items, ownerOf)
+		if len(f.Requirements) == 0 && len(req.lines) > 0 {
+			r.diags = append(r.diags, Diagnostic{Code: "SPEC004", Severity: Warning, File: req.path, Line: 1, Column: 1,
+				Message: "no requirement was found", Hint: "write `### Requirement 1: Title` with `#### Acceptance Criteria` and numbered statements below it"})
+		}
 	}
 	if bug != nil {
 		owners, items, ownerOf := parseRequirements(bug, true)
@@ -385,6 +389,7 @@ func (r *reader) tasks(p *page) {
 	r.f.Tasks, r.f.taskAt = buildTasks(p, rows, r.f.Dialect)
 	r.duplicates()
 	r.malformed(p)
+	r.oldHeadings(p, rows)
 	r.waves(p)
 	if r.f.Dialect == Kiro || r.f.Dialect == CCSDD {
 		var found refSet
@@ -395,6 +400,26 @@ func (r *reader) tasks(p *page) {
 		}
 		r.f.Counts.Refs = len(found)
 	}
+}
+
+// oldHeadings reports tasks that are written as headings, as Kiro's first versions did: they have no box to tick.
+func (r *reader) oldHeadings(p *page, rows []taskRow) {
+	first, n := -1, 0
+	for i := range rows {
+		if !rows[i].heading {
+			return // a list of boxes stands beside: the headings are its details
+		}
+		if first < 0 {
+			first = i
+		}
+		n++
+	}
+	if first < 0 {
+		return
+	}
+	l := &p.lines[rows[first].line]
+	r.diags = append(r.diags, Diagnostic{Code: "SPEC005", Severity: Warning, File: p.path, Line: int(rows[first].line) + 1, Column: int(l.start) + 1, Length: len(l.text) - int(l.start),
+		Message: fmt.Sprintf("%d tasks are headings, the form of Kiro's first versions: they are read, and have no box to tick", n), Hint: "spec import kiro " + r.f.Dir})
 }
 
 // duplicates reports numbers that stand twice.

@@ -144,6 +144,8 @@ func TestEachRule(t *testing.T) {
 		{"SPEC001", []edit{{tasks, "", "\n```sql\nSELECT 1;\n"}}, nil, tasks + ":8:1", []edit{{tasks, "", "\n```sql\nSELECT 1;\n```\n"}}, nil},
 		{"SPEC002", []edit{{tasks, "", "- [*] 3. Clean\n  - _Requirements: 1.1_\n"}}, nil, tasks + ":7:3", []edit{{tasks, "", "- [ ] 3. Clean\n  - _Requirements: 1.1_\n"}}, nil},
 		{"SPEC003", []edit{{tasks, "", "- [ ] 2. Clean\n  - _Requirements: 1.1_\n"}}, nil, tasks + ":7:1", []edit{{tasks, "", "- [ ] 3. Clean\n  - _Requirements: 1.1_\n"}}, nil},
+		{"SPEC004", []edit{{".kiro/specs/other/requirements.md", "", "# Requirements\n\nIt should be fast.\n"}}, nil, ".kiro/specs/other/requirements.md:1:1", []edit{{".kiro/specs/other/requirements.md", "", "### Requirement 1: Speed\n\n#### Acceptance Criteria\n\n1. WHEN asked THE System SHALL answer within 300 ms\n"}}, nil},
+		{"SPEC005", []edit{{".kiro/specs/other/tasks.md", "", "# Plan\n\n## Task 1: Store\n"}}, nil, ".kiro/specs/other/tasks.md:3:1", []edit{{".kiro/specs/other/tasks.md", "", "# Plan\n\n- [ ] 1. Store\n"}}, nil},
 		{"SPEC007", []edit{wave(`{"waves": [` + "\n" + `["1"], {"id": 1, "tasks": ["2"]}]}`)}, nil, tasks + ":12:1", []edit{wave(`{"waves": [` + "\n" + `{"id": 0, "tasks": ["1"]}, {"id": 1, "tasks": ["2"]}]}`)}, nil},
 
 		{"SPEC010", says("WHEN a user asks THEN the system SHALL answer quickly"), nil, requirements + ":10:50", says("WHEN a user asks THEN the system SHALL answer quickly, within 300 ms"), nil},
