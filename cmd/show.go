@@ -37,9 +37,13 @@ func (a *app) show(name string) error {
 		return err
 	}
 	_, diags := t.plan(false)
+	result, more := spec.Applied(t.fsys, t.feature)
+	diags = append(diags, more...)
 	a.relocate(t, diags)
 	if a.json {
-		return a.print(spec.View(t.feature, diags))
+		view := spec.View(t.feature, diags)
+		view.Result = result
+		return a.print(view)
 	}
 	var b bytes.Buffer
 	f := t.feature
@@ -55,6 +59,17 @@ func (a *app) show(name string) error {
 		b.WriteString("\nProperties\n")
 		for _, p := range f.Properties {
 			fmt.Fprintf(&b, "  %s  %s (validates %s)\n", p.ID, oneLine(p.Title), strings.Join(p.Validates, ", "))
+		}
+	}
+	if len(result) > 0 {
+		b.WriteString("\nAfter the change\n")
+		marks := map[spec.Delta]string{spec.Added: "+", spec.Modified: "~", spec.Removed: "-", spec.Renamed: ">"}
+		for _, m := range result {
+			was := ""
+			if m.Was != "" {
+				was = " (was " + oneLine(m.Was) + ")"
+			}
+			fmt.Fprintf(&b, "  %1s %s: %s%s\n", marks[m.Delta], m.Capability, oneLine(m.Name), was)
 		}
 	}
 	b.WriteString("\nTasks\n")

@@ -36,9 +36,10 @@ type Feature struct {
 	Requirements []Requirement // in document order; criteria stand after their requirement
 	Sections     []Section     // of the design document
 	Properties   []Property
-	Tasks        []Task // in document order, parents before their children
-	Waves        []Wave // as the file says them
-	Counts       Counts // by the counting rules, which are simpler than what is understood
+	Tasks        []Task            // in document order, parents before their children
+	Waves        []Wave            // as the file says them
+	Renames      map[string]string // of a change of OpenSpec: new names of requirements by old ones
+	Counts       Counts            // by the counting rules, which are simpler than what is understood
 
 	taskAt map[string]int // index into Tasks by id, made by Parse
 	reqAt  map[string]int
@@ -77,7 +78,19 @@ type Requirement struct {
 	Line    int
 	EndLine int  // line after the last one of this entry's own text
 	Checked bool // has a ticked box of its own
+	Delta   Delta
 }
+
+// A Delta says what a change of OpenSpec does to a requirement of its capability; "" outside of changes.
+type Delta string
+
+// The deltas.
+const (
+	Added    Delta = "added"
+	Modified Delta = "modified"
+	Removed  Delta = "removed"
+	Renamed  Delta = "renamed"
+)
 
 // A Section is a heading of the design document with the text below it, up to the next heading of any level.
 type Section struct {

@@ -10,6 +10,7 @@ type FeatureView struct {
 	Tasks        []TaskView        `json:"tasks"`
 	Properties   []PropertyView    `json:"properties"`
 	Diagnostics  Diagnostics       `json:"diagnostics"`
+	Result       []Merged          `json:"result,omitempty"` // of a change of OpenSpec: the requirements when it is done
 }
 
 // A RequirementView is one requirement or criterion of a FeatureView.
@@ -21,6 +22,7 @@ type RequirementView struct {
 	File    string          `json:"file"`
 	Line    int             `json:"line"`
 	Checked bool            `json:"checked"`
+	Delta   Delta           `json:"delta,omitempty"`
 }
 
 // A TaskView is one task of a FeatureView; its dependencies are as written.
@@ -51,7 +53,7 @@ func View(f *Feature, diags Diagnostics) FeatureView {
 	v := FeatureView{Version: 1, Feature: f.Name, Dialect: f.Dialect, Title: f.Title, Requirements: []RequirementView{}, Tasks: []TaskView{}, Properties: []PropertyView{}, Diagnostics: Diagnostics{}}
 	v.Diagnostics = append(v.Diagnostics, diags...)
 	for _, r := range f.Requirements {
-		v.Requirements = append(v.Requirements, RequirementView{r.ID, r.Kind, orNull(r.Parent), r.Text, r.File, r.Line, r.Checked})
+		v.Requirements = append(v.Requirements, RequirementView{r.ID, r.Kind, orNull(r.Parent), r.Text, r.File, r.Line, r.Checked, r.Delta})
 	}
 	for _, t := range f.Tasks {
 		v.Tasks = append(v.Tasks, TaskView{t.ID, t.Title, t.State, t.Optional, orNull(t.Parent), some(append(some(t.Depends), t.DependsOut...)), some(t.Requirements), some(t.Acceptance), some(t.Details), t.File, t.Line})
