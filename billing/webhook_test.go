@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stripe/stripe-go/v76/webhook"
 
 	"spec.example/spec/billing"
 	"spec.example/spec/billing/internal/pgtest"
@@ -315,5 +316,22 @@ func TestSecondPaidSessionIsCancelled(t *testing.T) {
 	}
 	if in.status(first) != "active" || in.count("SELECT count(*) FROM subscriptions WHERE user_id = $1 AND status = 'active'", user) != 1 {
 		t.Errorf("the first subscription is %s", in.status(first))
+	}
+}
+
+// TestSignatureTolerance: 300 seconds before or after now are accepted, 301 are not.
+//
+// spec:subscription-billing/3.1
+func TestSignatureTolerance(t *testing.T) {
+	now := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+	for _, c := range []struct {
+		seconds int
+		want    bool
+	}{{0, true}, {300, true}, {-300, true}, {301, false}, {-301, false}} {
+		signed := webhook.GenerateTestSignedPayload(&webhook.UnsignedPayload{Payload: []byte(`{"id":"evt_1","object":"event"}`), Secret: "whsec_tolerance", Timestamp: now.Add(time.Duration(c.seconds) * time.Second)})
+		_, err := billing.VerifyEvent(signed.Payload, signed.Header, []string{"whsec_tolerance"}, now)
+		if (err == nil) != c.want {
+			t.Errorf("%d seconds from now: %v, accepted %v wanted", c.seconds, err, c.want)
+		}
 	}
 }
