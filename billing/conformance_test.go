@@ -2,6 +2,8 @@ package billing_test
 
 import (
 	"bytes"
+	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,9 +14,11 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/stripe/stripe-go/v76"
 	"github.com/stripe/stripe-mock/embedded"
 	"github.com/stripe/stripe-mock/server"
 
+	"spec.example/spec/billing"
 	"spec.example/spec/billing/internal/stripetest"
 )
 
@@ -64,32 +68,132 @@ func validate(t *testing.T) func(*http.Request) error {
 // TestEveryRequestIsOneThatStripeTakes goes through everything that this package asks of Stripe, and has each request
 // checked against Stripe's own description.
 func TestEveryRequestIsOneThatStripeTakes(t *testing.T) {
-	s := newShop(t)
+	s := newService(t, func(c *billing.Config) { c.TrialDays = 7 })
 	s.stripe.Validate = validate(t)
 	ok := func(user, path, body string) {
 		t.Helper()
-		if code, out := s.call(user, "POST", "/api/billing/"+path, body); code != 200 {
+		if code, out := s.do(user, "POST", "/api/billing/"+path, body); code != 200 {
 			t.Errorf("%s: %d %v", path, code, out)
 		}
 	}
-	monthly, _ := s.subscribed("monthly")
-	ok(monthly, "portal", "")
+	if err := s.module.Check(context.Background()); err != nil {
+		t.Error(err)
+	}
+	user := s.user()
+	id := s.buyWith(user, "monthly", stripetest.CardOK)
+	customer := s.stripe.Object(id)["customer"].(string)
+	ok(user, "upgrade", "") // in the trial
+	ok(user, "cancel", `{"immediately":true}`)
+	s.settle()
+	s.buy(user, "monthly")
+	ok(user, "portal", "")
 	s.stripe.Advance(15 * stripetest.Day)
-	ok(monthly, "upgrade", "")
-	ok(monthly, "downgrade", "")
-	ok(monthly, "cancel", "")
-	ok(monthly, "resume", "")
-	user := newUser(t, s.pool)
-	ok(user, "checkout", `{"plan":"monthly"}`)
-	ok(user, "checkout", `{"plan":"annual"}`) // ends the first session
+	ok(user, "upgrade", "")
+	ok(user, "downgrade", "")
+	ok(user, "cancel", "")
+	ok(user, "resume", "")
+	s.settle()
+	s.stripe.SetCard(customer, stripetest.CardFails)
+	s.stripe.Advance(365 * stripetest.Day)
+	s.settle()
+	ok(user, "cancel", "") // past due: the open invoice is voided
+	second := s.user()
+	ok(second, "checkout", `{"plan":"monthly"}`)
+	ok(second, "checkout", `{"plan":"annual"}`) // ends the first session
+	sessions := s.stripe.All("checkout.session")
+	last := sessions[len(sessions)-1]
+	s.stripe.Change(last["id"].(string), "", func(o stripetest.M) { o["trial"] = "" })
+	s.stripe.Pay(last["id"].(string))
+	s.settle()
+	s.ask("/v1/checkout/sessions", "mode=subscription&success_url=https://host.test&customer="+last["customer"].(string)+"&line_items[0][price]=price_annual&line_items[0][quantity]=1")
+	sessions = s.stripe.All("checkout.session")
+	s.stripe.Advance(10)
+	s.stripe.Pay(sessions[len(sessions)-1]["id"].(string)) // a second subscription: cancelled and refunded
+	s.settle()
+	if _, err := s.module.Worker.Reconcile(context.Background()); err != nil {
+		t.Error(err)
+	}
+	if err := s.module.Erase(context.Background(), second); err != nil {
+		t.Error(err)
+	}
 	asked := map[string]bool{}
 	for _, c := range s.stripe.Calls() {
-		asked[fmt.Sprintf("%s %s", c.Method, strings.Split(strings.TrimPrefix(c.Path, "/v1/"), "/")[0])] = true
+		parts := strings.Split(strings.TrimPrefix(c.Path, "/v1/"), "/")
+		asked[fmt.Sprintf("%s %s %s", c.Method, parts[0], parts[len(parts)-1])] = true
+		asked[fmt.Sprintf("%s %s", c.Method, parts[0])] = true
 	}
-	for _, want := range []string{"POST customers", "POST checkout", "POST billing_portal", "GET subscriptions", "POST subscriptions", "POST subscription_schedules", "GET subscription_schedules"} {
+	for _, want := range []string{"GET prices", "POST customers", "DELETE customers", "POST checkout", "POST checkout expire", "GET checkout", "POST billing_portal", "GET subscriptions", "GET subscriptions subscriptions", "POST subscriptions", "DELETE subscriptions",
+		"POST subscription_schedules", "POST subscription_schedules release", "GET subscription_schedules", "GET invoices", "GET invoices upcoming", "POST invoices void", "POST refunds", "GET events"} {
 		if !asked[want] {
 			t.Errorf("%s was never asked, so it was not checked", want)
 		}
+	}
+	if n := scalar[int](t, s.pool, "SELECT count(*) FROM stripe_events WHERE processed_at IS NULL"); n != 0 {
+		t.Errorf("%d events could not be processed: %s", n, s.logs)
+	}
+}
+
+// TestKeysAreSentWithEveryChange: a POST without a key would be made twice when its answer is lost.
+func TestKeysAreSentWithEveryChange(t *testing.T) {
+	s := newService(t)
+	user := s.user()
+	s.buy(user, "annual")
+	for _, path := range []string{"downgrade", "cancel", "resume", "portal"} {
+		if code, out := s.do(user, "POST", "/api/billing/"+path, ""); code != 200 {
+			t.Errorf("%s: %d %v", path, code, out)
+		}
+	}
+	if err := s.module.Erase(context.Background(), user); err != nil {
+		t.Error(err)
+	}
+	for _, c := range s.stripe.Calls() {
+		if c.Method == "POST" && c.IdempotencyKey == "" {
+			t.Errorf("%s %s went without a key", c.Method, c.Path)
+		}
+	}
+}
+
+// TestAnswersOfTheDoubleAreStripes reads every object of a life into the library's types and compares what matters.
+func TestAnswersOfTheDoubleAreStripes(t *testing.T) {
+	s := newService(t)
+	user := s.user()
+	id := s.buyWith(user, "annual", stripetest.CardOK)
+	if code, _ := s.do(user, "POST", "/api/billing/downgrade", ""); code != 200 {
+		t.Fatal(code)
+	}
+	decode := func(kind string, into func() any) {
+		t.Helper()
+		objects := s.stripe.All(kind)
+		if len(objects) == 0 {
+			t.Errorf("the double has no %s", kind)
+		}
+		for _, o := range objects {
+			data, err := json.Marshal(o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := json.Unmarshal(data, into()); err != nil {
+				t.Errorf("%s: %v", kind, err)
+			}
+		}
+	}
+	var sub stripe.Subscription
+	var schedule stripe.SubscriptionSchedule
+	var session stripe.CheckoutSession
+	var in stripe.Invoice
+	var charge stripe.Charge
+	var price stripe.Price
+	var customer stripe.Customer
+	decode("subscription", func() any { return &sub })
+	decode("subscription_schedule", func() any { return &schedule })
+	decode("checkout.session", func() any { return &session })
+	decode("invoice", func() any { return &in })
+	decode("charge", func() any { return &charge })
+	decode("price", func() any { return &price })
+	decode("customer", func() any { return &customer })
+	if sub.ID != id || sub.Status != "active" || sub.Schedule == nil || sub.Schedule.ID != schedule.ID || sub.Items.Data[0].Price.UnitAmount != 29000 || sub.LatestInvoice.ID != in.ID ||
+		len(schedule.Phases) != 2 || schedule.Phases[1].Items[0].Price.ID != "price_monthly" || session.Subscription.ID != id || in.AmountPaid != 29000 || charge.Amount != 29000 || in.Charge.ID != charge.ID || in.PaymentIntent.ID != charge.PaymentIntent.ID {
+		t.Errorf("subscription %+v, schedule %+v, invoice %+v", sub, schedule, in)
 	}
 }
 

@@ -1,35 +1,80 @@
 // Package billing is subscription billing on Stripe and PostgreSQL, to be mounted on a host's http.ServeMux.
 //
-// A host calls Migrate, makes a Config by ConfigFromEnv, ties everything together by New with its own Authenticate,
-// checks the prices, mounts the routes and runs the worker:
+// A host calls Migrate, makes a Config by ConfigFromEnv, ties everything together by New with its own Authenticate and
+// Mailer, checks the prices, mounts the routes and runs what works beside the server:
 //
-//	m, err := billing.New(billing.NewStore(pool), config, authenticate, slog.Default())
+//	m, err := billing.New(billing.NewStore(pool), config, authenticate, mailer, slog.Default())
+//	err = m.Check(ctx)
 //	m.Mount(mux)
-//	go m.Worker.Run(ctx, time.Second)
+//	go m.Run(ctx)
 //
-// Rules that everything follows: amounts are whole cents and times UTC; a client names a plan and never a price; a
-// delivery of Stripe's is stored and answered, and the worker fetches what it hints at, under the customer's lock, so that
-// neither order nor repetition matters; every change that a user asks for is a row before Stripe hears of it, and the
-// row's id is the idempotency key; a subscription that has ended stays so; every change leaves an audit row that cannot
-// be changed.
+// Module.Access says whether a user may use what is paid for. Rules that everything follows: amounts are whole cents and
+// times UTC; a client names a plan and never a price; a delivery of Stripe's is stored and answered, and the worker
+// fetches what it hints at, under the customer's lock, so that neither order nor repetition matters; every change that a
+// user asks for is a row before Stripe hears of it, and the row's id is the idempotency key; a subscription that has
+// ended stays so; every change leaves an audit row that cannot be changed.
 //
-// The package is also the blueprint that `spec` copies into a project task by task (blueprint.yaml says which file
-// belongs to which task), so it imports nothing of its module but itself.
-//
-// # What is there of the specification that it was made from
-//
-//	five user stories               there
-//	six functional requirements     there
-//	eight acceptance criteria       there, with corrections: deduplication by the event's id and not by its signature;
-//	                                eight statuses and not five; the year's price less the rest of the month on upgrade
-//	seven edge cases                concurrent changes, cancellation, second sessions, foreign currency: there;
-//	                                dunning mails, trial rules and price changes: not yet
-//	four non-functional             acknowledgement without waiting, audit log: there; cache, export and erasure: not yet
+// The package imports nothing of its module but itself.
 //
 // # Setting it up at Stripe
 //
-// Make the two prices (2900 cents every 30 days, 29000 cents every 365 days). Register the webhook endpoint
-// /api/billing/webhook with API version 2023-10-16 and the events customer.subscription.*, checkout.session.*, invoice.*
-// and subscription_schedule.*. In the portal's configuration, turn plan changes off: they would not follow the rules
-// above. Set STRIPE_SECRET_KEY, STRIPE_WEBHOOK_SECRET, PRICE_MONTHLY, PRICE_ANNUAL and BASE_URL.
+//  1. Make two prices: 2900 cents every 30 days, and 29000 cents every 365 days; both in USD, with the interval "day".
+//     Their ids are PRICE_MONTHLY and PRICE_ANNUAL. Check refuses to start with any others.
+//  2. Register a webhook endpoint, https://HOST/api/billing/webhook, with API version 2023-10-16 and the events
+//     checkout.session.*, customer.subscription.*, customer.deleted, invoice.* and subscription_schedule.*. Its signing
+//     secret is STRIPE_WEBHOOK_SECRET.
+//  3. In the customer portal's configuration, allow changes of the payment method, and turn changes of plan off: one that
+//     is made there would not wait for the end of the period. Cancellation, where it is allowed, is at the end of the period.
+//  4. In the settings of failed payments, choose the attempts, and that the subscription is cancelled after the last one.
+//  5. Make a restricted key that may write customers, checkout sessions, portal sessions, subscriptions, invoices and
+//     refunds, and read prices and events. It is STRIPE_SECRET_KEY.
+//
+// # Environment
+//
+// STRIPE_SECRET_KEY, STRIPE_WEBHOOK_SECRET, PRICE_MONTHLY, PRICE_ANNUAL and BASE_URL have to be set. TRIAL_DAYS gives a
+// first subscription a trial. AMOUNT_MONTHLY and AMOUNT_ANNUAL (cents) go with a new price id when prices change; prices of
+// before stay known. STRIPE_API_BASE is for tests. To rotate the webhook secret, set both with a comma in between, the new
+// one first, change it at Stripe, and take the old one away after a day.
+//
+// # Migration and database
+//
+// Migrate runs as the role that owns the tables; Grants lists what the role of the running service needs, which neither
+// alters tables nor deletes rows. Migrate with version 0 takes everything away: export what the law wants kept before.
+// Set statement_timeout (10 s) and idle_in_transaction_session_timeout (60 s) on the pool; the worker holds a transaction
+// while it asks Stripe, for Config.Timeout at most. A pooler in transaction mode does not carry LISTEN: without it the
+// cache is not used, and everything else works.
+//
+// # What to watch
+//
+// Module.Health reads the figures; lines of level ERROR are alarms.
+//
+//	Pending, Oldest   events that wait. Over 1000, or over five minutes: is Run running; does Stripe answer?
+//	DeadLetters       events that were given up after 12 attempts (about half an hour). Repair what last_error in
+//	                  stripe_events says, then Worker.Replay.
+//	Quarantined       subscriptions in another currency or of an unknown price. Somebody made them by hand: cancel them
+//	                  at Stripe, or add the price to the table prices and replay the event.
+//	Mails             mails that wait. The Mailer refuses them; last_error in outbox says why.
+//	StuckChange       changes whose outcome is unknown and that nobody asked for again. Worker.Reconcile writes what
+//	                  Stripe says; the next request gives the row up.
+//
+// After an outage of more than three days, for which Stripe tries again, run Worker.Reconcile; once a day does no harm. It
+// also compares every customer's subscriptions. "A second subscription was paid for" needs no action: the newer one was
+// cancelled and refunded; look why there were two.
+//
+// # Decisions
+//
+//   - A past_due or unpaid subscription that its user cancels ends now, and its open invoice is voided: waiting would give
+//     access that nobody pays for. An active one ends with its period; a trial ends with itself, or now where the user
+//     asks for that.
+//   - past_due keeps access while Stripe tries again; unpaid has none. A cancelled subscription loses access with the end of
+//     its period, also while the event that says so is late.
+//   - An upgrade during a trial swaps the price and keeps the trial: Stripe does not promise that a cycle can begin anew in
+//     one. Otherwise billing_cycle_anchor=now is always sent, since the change of interval alone may not move it.
+//   - The moment of a proration is Stripe's (from its preview of the invoice), so that test clocks and clocks that differ
+//     prorate alike.
+//   - Upgrading a cancelled subscription is refused: whether it is to go on is the user's to say first.
+//   - A trial is given once a user. A second paid subscription is cancelled, the newer of the two, and refunded in full.
+//   - An unknown price on a subscription that we have keeps its plan and follows its status; on a new one it gives no access.
+//   - After an erasure invoices and the audit log stay, by the user's id alone. What was paid for and not used is not
+//     refunded.
 package billing

@@ -154,7 +154,7 @@ func reachable(addr string) string {
 func database(ctx context.Context, url string) (*pgxpool.Pool, error) {
 	if url == "" {
 		var err error
-		if url, err = pgtest.Database(ctx, fmt.Sprintf("example_%d", os.Getpid())); err != nil {
+		if url, err = pgtest.Database(ctx, fmt.Sprintf("example_%d_%d", os.Getpid(), time.Now().UnixNano())); err != nil {
 			return nil, fmt.Errorf("DATABASE_URL is not set, and no PostgreSQL could be started: %v", err)
 		}
 	}
