@@ -162,7 +162,7 @@ func (p *lockParser) header(n int, words []string) {
 	switch {
 	case len(words) == 1 && words[0] == "end":
 		p.ended = true
-	case len(words) == 2 && words[0] == "approval":
+	case len(words) == 2 && words[0] == "approval" && slices.Contains(spec.Stages(), spec.Stage(words[1])):
 		p.stage = spec.Stage(words[1])
 	case len(words) == 2 && words[0] == "criterion":
 		p.criterion = p.lock.criterion(words[1])
