@@ -171,6 +171,7 @@ func (r *run) attempt(ctx context.Context, s *slot, h *head, t *plan.Task, e *ef
 	}
 	fault("prepare")
 	from := s.work
+	var left []string
 	if r.o.Hand {
 		if from, err = r.o.Repo.At(r.o.Repo.Dir, filepath.Join(r.place, "index", "checkout")); err != nil {
 			return frozen{}, "", "", err
@@ -188,13 +189,15 @@ func (r *run) attempt(ctx context.Context, s *slot, h *head, t *plan.Task, e *ef
 		case workErr != nil:
 			return frozen{}, "", workErr.Error(), nil
 		}
-		unchanged = said.Unchanged
-		result.ignored = nil
+		unchanged, left = said.Unchanged, said.Leftover
 		r.said(t.ID, said.Said)
 	}
 	fault("agent.end")
 	e.again = false
 	result, err = r.fence(ctx, from, h.commit)
+	if len(left) > 0 {
+		result.dropped = append(result.dropped, "programs that were left running were ended: "+strings.Join(left, ", "))
+	}
 	if err == nil && len(result.dropped) > 0 {
 		r.event("task.dropped", t.ID, strings.Join(result.dropped, "; "), nil)
 	}

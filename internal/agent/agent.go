@@ -50,8 +50,9 @@ type Answer struct {
 
 // A Result is what an agent says of its work. None of it is believed.
 type Result struct {
-	Said      string // its last words, for the gate
-	Unchanged string // why it left everything as it was
+	Said      string   // its last words, for the gate
+	Unchanged string   // why it left everything as it was
+	Leftover  []string // programs that it left running when it had ended; they were killed
 }
 
 // ErrParked means that a question waits for a person: the task is started again with the answer.

@@ -50,6 +50,7 @@ func (c *Command) Run(ctx context.Context, job Job) (Result, error) {
 	}
 	exit, err := run.Run(ctx)
 	result, parked := questions.close()
+	result.Leftover = exit.Leftover
 	if result.Said == "" {
 		result.Said = strings.TrimSpace(tail.String())
 	}

@@ -216,6 +216,9 @@ func TestCheats(t *testing.T) {
 			os.Remove(name)
 		}
 	}
+	if left := running("s/41/42/"); len(left) > 0 {
+		t.Errorf("a daemon outlived the run: %v", left)
+	}
 	for i, c := range all {
 		text := words(said[strconv.Itoa(i+1)])
 		failed, waits := strings.Contains(text, "task.failed"), strings.Contains(text, "gate.waiting") || strings.Contains(text, "task.question")
@@ -236,6 +239,18 @@ func TestCheats(t *testing.T) {
 	}
 	t.Logf("%d cheats, %d ticks", len(all), len(p.ticked()))
 	document(t, all)
+}
+
+// running lists the processes whose command line holds a mark.
+func running(mark string) []string {
+	var found []string
+	files, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, file := range files {
+		if data, err := os.ReadFile(file); err == nil && bytes.Contains(data, []byte(mark)) {
+			found = append(found, strings.ReplaceAll(string(data), "\x00", " "))
+		}
+	}
+	return found
 }
 
 var update = flag.Bool("update", false, "write docs/cheats.md anew")
