@@ -473,16 +473,17 @@ func (r *reader) waves(p *page) {
 		if from > to {
 			continue
 		}
-		var graph struct {
-			Waves *[]json.RawMessage `json:"waves"`
-		}
-		block := p.data[from:to]
-		if json.Unmarshal(block, &graph) != nil || graph.Waves == nil {
+		var graph map[string]json.RawMessage // a struct would take "Waves" for "waves"
+		var waves []json.RawMessage
+		if block := p.data[from:to]; bytes.IndexByte(block, '{') < 0 || json.Unmarshal(block, &graph) != nil {
 			continue
 		}
-		r.f.Counts.Waves = len(*graph.Waves)
+		if raw := graph["waves"]; len(raw) == 0 || raw[0] != '[' || json.Unmarshal(raw, &waves) != nil {
+			continue
+		}
+		r.f.Counts.Waves = len(waves)
 		search := from
-		for i, raw := range *graph.Waves {
+		for i, raw := range waves {
 			w, ok := readWave(raw)
 			if at := bytes.Index(p.data[search:to], raw); at >= 0 {
 				search += at

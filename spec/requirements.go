@@ -15,6 +15,7 @@ type owner struct {
 	title  string
 	number string // bare number that its statements start with; "" for none
 	prefix string // letters of an id such as FR
+	marked bool   // a requirement word or an id says so
 }
 
 // requirementHeading reads rules 2.1 and 2.2: a requirement word with a number, or an id.
@@ -114,16 +115,19 @@ type reading struct {
 // all three headings of such a report).
 func parseRequirements(p *page, isBugfix bool) (owners []owner, items map[int]item, ownerOf map[int]int) {
 	r := &reading{p: p, owners: map[int]*owner{}, items: map[int]item{}, byOwner: map[int]int{}, inBlock: make([]bool, len(p.lines))}
-	if !isBugfix {
+	if isBugfix {
+		r.blocks(true) // only headings of behaviors are requirements there; acceptance blocks count as anywhere
+	} else {
 		r.headings()
-		r.blocks()
+		r.blocks(false)
 		r.bareNumbers()
 		r.statements()
 	}
+	found := len(r.owners) > 0 || len(r.items) > 0
 	if isBugfix || r.bugReport() {
-		r.behaviors()
+		found = r.behaviors() || found
 	}
-	if !isBugfix && len(r.owners) == 0 && len(r.items) == 0 {
+	if !isBugfix && !found {
 		r.plainList()
 	}
 	for i := range p.lines {
@@ -141,14 +145,14 @@ func (r *reading) headings() {
 			continue
 		}
 		if o, ok := requirementHeading(l.heading()); ok {
-			o.line = i
+			o.line, o.marked = i, true
 			r.owners[i] = &o
 		}
 	}
 }
 
 // blocks finds the acceptance blocks and counts what is in them (rules 3.1 to 3.3, and 2.3 for their owners).
-func (r *reading) blocks() {
+func (r *reading) blocks(isBugfix bool) {
 	lines := r.p.lines
 	for i := range lines {
 		l := &lines[i]
@@ -168,7 +172,10 @@ func (r *reading) blocks() {
 		for j := i; j < end; j++ {
 			r.inBlock[j] = true
 		}
-		own := r.blockOwner(i, isHeading)
+		own := -1
+		if !isBugfix {
+			own = r.blockOwner(i, isHeading)
+		}
 		r.count(i+1, end, own)
 	}
 }
@@ -183,7 +190,7 @@ func (r *reading) blockEnd(i int, label bool) int {
 			return i
 		}
 		if label {
-			if _, bold := boldLine(l.text); bold {
+			if _, bold := boldLine(l.text); bold && !isDigit(l.body()[0]) { // `1. **Fast**` is a statement of the block
 				return i
 			}
 		}
@@ -199,7 +206,7 @@ func (r *reading) blockOwner(at int, isHeading bool) int {
 		if l.level == 0 {
 			continue
 		}
-		if r.owners[i] != nil {
+		if o := r.owners[i]; o != nil && (o.marked || !isHeading || l.level < r.p.lines[at].level) {
 			return i
 		}
 		if isHeading && l.level >= r.p.lines[at].level {
@@ -432,8 +439,8 @@ func (r *reading) bugReport() bool {
 	return seen == 0b1110
 }
 
-// behaviors reads the sections of a bug report (rules 2.5 and 3.4).
-func (r *reading) behaviors() {
+// behaviors reads the sections of a bug report (rules 2.5 and 3.4). It tells whether a statement was found.
+func (r *reading) behaviors() (found bool) {
 	lines := r.p.lines
 	for i := range lines {
 		b := 0
@@ -449,10 +456,11 @@ func (r *reading) behaviors() {
 		for j := i + 1; j < len(lines) && (lines[j].level == 0 || lines[j].level > lines[i].level); j++ {
 			if it, ok := behaviorItem(&lines[j]); ok {
 				it.line = j
-				r.items[j], r.byOwner[j] = it, i
+				r.items[j], r.byOwner[j], found = it, i, true
 			}
 		}
 	}
+	return found
 }
 
 // behaviorItem reads `1.n`, `2.n` or `3.n` after an optional bullet and bold mark.

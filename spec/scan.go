@@ -188,7 +188,7 @@ func headingOf(l *line) (int, string) {
 		return 0, ""
 	}
 	text := strings.TrimSpace(s[n:])
-	if i := len(strings.TrimRight(text, "#")); i < len(text) && (i == 0 || text[i-1] == ' ' || text[i-1] == '\t') {
+	if i := len(strings.TrimRight(text, "#")); i > 0 && i < len(text) && (text[i-1] == ' ' || text[i-1] == '\t') {
 		text = strings.TrimSpace(text[:i])
 	}
 	if text == "" {
@@ -210,18 +210,22 @@ func unbold(s string) string {
 // boldLine returns the text of a line that is only one bold text, with or without a colon, also after a list mark.
 func boldLine(s string) (string, bool) {
 	s = strings.TrimSpace(s)
-	if len(s) > 2 && (s[0] == '-' || s[0] == '+' || s[0] == '*' && s[1] != '*') && (s[1] == ' ' || s[1] == '\t') {
-		s = strings.TrimSpace(s[1:])
+	if strings.IndexByte(s, '*') < 0 && strings.IndexByte(s, '_') < 0 {
+		return "", false
+	}
+	if rest, ok := afterMark(s); ok {
+		s = rest
 	}
 	s = strings.TrimSpace(strings.TrimSuffix(strings.TrimSuffix(s, ":"), "："))
-	if len(s) < 5 || !strings.HasPrefix(s, "**") || !strings.HasSuffix(s, "**") {
-		return "", false
+	for _, mark := range []string{"**", "__"} {
+		if len(s) < 5 || !strings.HasPrefix(s, mark) || !strings.HasSuffix(s, mark) {
+			continue
+		}
+		if text := s[2 : len(s)-2]; !strings.Contains(text, mark) {
+			return strings.TrimSpace(text), true
+		}
 	}
-	text := s[2 : len(s)-2]
-	if strings.Contains(text, "**") {
-		return "", false
-	}
-	return strings.TrimSpace(text), true
+	return "", false
 }
 
 // number reads digits with dotted parts at the start of s and returns the length; 0 for none.

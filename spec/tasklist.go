@@ -204,12 +204,12 @@ func (row *taskRow) numbered(text string) {
 	}
 	closed := strings.HasPrefix(rest, "**")
 	rest = strings.TrimPrefix(rest, "**")
-	if rest != "" && !strings.ContainsRune(".:()[] \t", rune(rest[0])) {
+	if rest != "" && !strings.ContainsAny(firstRune(rest), ".:()[] \t：（）［］【】") {
 		return
 	}
 	row.number, row.letter = num, letter
 	row.optional = row.optional || star
-	rest = strings.TrimLeft(rest, ".: \t")
+	rest = strings.TrimLeft(rest, ".:： \t")
 	if bold && !closed {
 		rest = strings.Replace(rest, "**", "", 1)
 	}

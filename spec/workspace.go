@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io/fs"
@@ -30,10 +31,6 @@ func Workspaces(fsys fs.FS, root string) ([]Workspace, Diagnostics) {
 	var dirs []string
 	err := Walk(fsys, root, func(name string, d fs.DirEntry) error {
 		if d.IsDir() {
-			switch d.Name() {
-			case "node_modules", "vendor", ".venv":
-				return fs.SkipDir
-			}
 			dirs = append(dirs, name)
 			return nil
 		}
@@ -127,12 +124,12 @@ func hasSpecBelow(dir string, files map[string][]string) bool {
 
 // ccsdd tells whether a spec.json is that of cc-sdd.
 func ccsdd(fsys fs.FS, name string) bool {
-	data, err := fs.ReadFile(fsys, name)
+	data, err := readBounded(fsys, name)
 	if err != nil {
 		return false
 	}
 	var keys map[string]json.RawMessage
-	if json.Unmarshal(data, &keys) != nil {
+	if json.Unmarshal(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")), &keys) != nil {
 		return false
 	}
 	return keys["phase"] != nil || keys["approvals"] != nil
