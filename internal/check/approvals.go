@@ -69,6 +69,7 @@ func (s *subject) approvals() {
 			s.report("SPEC203", s.lockFile(), a.Line, string(stage), fmt.Sprintf("%s: approved by %q, which is no person", stage, a.Channel), approve+" at a terminal")
 		case a.Hash != spec.ApprovedHash(s.feature, stage):
 			s.stale(stage, doc, a.Channel, a.Who, a.Date)
+		case s.unlike(stage):
 		case a.Channel == "demo":
 			s.report("SPEC206", s.lockFile(), a.Line, string(stage), fmt.Sprintf("%s: approved by demo, not by a person", stage), approve)
 		}
@@ -82,6 +83,31 @@ func (s *subject) approvals() {
 			}
 		}
 	}
+}
+
+// unlike finds blocks of the lock that are not of the words that were approved, which an approval writes for every
+// criterion and task: one was changed or taken away.
+func (s *subject) unlike(stage spec.Stage) bool {
+	n := len(s.found)
+	hint := "spec approve " + s.feature.Name + " " + string(stage) + ", or restore " + s.lockFile()
+	if s.lock.Approval(stage).Channel == "adopted" {
+		hint = "spec adopt " + s.feature.Name + ", or restore " + s.lockFile()
+	}
+	switch stage {
+	case spec.Requirements:
+		for _, r := range s.feature.Criteria() {
+			if c := s.lock.Criterion(r.ID); c == nil || c.Approved != r.Hash() {
+				s.report("SPEC202", r.File, r.Line, r.ID, fmt.Sprintf("the lock does not hold the words of criterion %s that were approved", r.ID), hint)
+			}
+		}
+	case spec.Tasks:
+		for _, leaf := range s.feature.Leaves() {
+			if t := s.lock.Task(leaf.ID); t == nil || t.Approved != leaf.Hash() {
+				s.report("SPEC202", leaf.File, leaf.Line, leaf.ID, fmt.Sprintf("the lock does not hold the words of task %s that were approved", leaf.ID), hint)
+			}
+		}
+	}
+	return len(s.found) > n
 }
 
 // stale names what changed in an approved document: the criteria or tasks whose words are not those of the lock.

@@ -201,6 +201,8 @@ func (s *subject) proof(r *spec.Requirement, fact trace.Ran, verify string) {
 		s.report("SPEC302", r.File, r.Line, r.ID, fmt.Sprintf("criterion %s was proved by %s with other words", r.ID, fact.Name), verify)
 	case test.Body != fact.Body && test.Asserts < fact.Asserts:
 		s.report("SPEC307", test.File, test.Line, r.ID, fmt.Sprintf("%s has %d assertions, %d when it proved criterion %s", fact.Name, test.Asserts, fact.Asserts, r.ID), "restore them, or: "+verify)
+	case test.Body == fact.Body && test.Asserts != fact.Asserts:
+		s.report("SPEC302", test.File, test.Line, r.ID, fmt.Sprintf("the lock says that %s has %d assertions, and it has %d", fact.Name, fact.Asserts, test.Asserts), verify)
 	case test.Body != fact.Body:
 		s.report("SPEC302", test.File, test.Line, r.ID, fmt.Sprintf("%s changed since it proved criterion %s", fact.Name, r.ID), verify)
 	}

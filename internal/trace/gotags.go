@@ -21,6 +21,7 @@ type goPackage struct {
 	files map[string]*ast.File
 	src   map[string][]byte
 	funcs map[string][]*ast.FuncDecl // by name, methods too
+	specs map[string][]ast.Node      // constants, variables and types, by name
 }
 
 // goTests parses the test files of a directory, once.
@@ -30,7 +31,7 @@ func (s *scanner) goTests(dir string) *goPackage {
 	if p := s.packages[dir]; p != nil {
 		return p
 	}
-	p := &goPackage{fset: token.NewFileSet(), files: map[string]*ast.File{}, src: map[string][]byte{}, funcs: map[string][]*ast.FuncDecl{}}
+	p := &goPackage{fset: token.NewFileSet(), files: map[string]*ast.File{}, src: map[string][]byte{}, funcs: map[string][]*ast.FuncDecl{}, specs: map[string][]ast.Node{}}
 	s.packages[dir] = p
 	entries, err := fs.ReadDir(s.fsys, dir)
 	if err != nil {
@@ -51,12 +52,44 @@ func (s *scanner) goTests(dir string) *goPackage {
 		}
 		p.files[name], p.src[name] = file, data
 		for _, d := range file.Decls {
-			if f, ok := d.(*ast.FuncDecl); ok {
-				p.funcs[f.Name.Name] = append(p.funcs[f.Name.Name], f)
+			switch d := d.(type) {
+			case *ast.FuncDecl:
+				p.funcs[d.Name.Name] = append(p.funcs[d.Name.Name], d)
+			case *ast.GenDecl:
+				p.general(d)
 			}
 		}
 	}
 	return p
+}
+
+// general notes the names of a declaration of constants, variables or types. Constants that are counted up stand for
+// each other.
+func (p *goPackage) general(d *ast.GenDecl) {
+	for _, sp := range d.Specs {
+		node := ast.Node(sp)
+		if d.Tok == token.CONST && d.Lparen.IsValid() && usesIota(d) {
+			node = d
+		}
+		switch x := sp.(type) {
+		case *ast.TypeSpec:
+			p.specs[x.Name.Name] = append(p.specs[x.Name.Name], node)
+		case *ast.ValueSpec:
+			for _, id := range x.Names {
+				p.specs[id.Name] = append(p.specs[id.Name], node)
+			}
+		}
+	}
+}
+
+func usesIota(n ast.Node) bool {
+	found := false
+	ast.Inspect(n, func(n ast.Node) bool {
+		id, ok := n.(*ast.Ident)
+		found = found || ok && id.Name == "iota"
+		return !found
+	})
+	return found
 }
 
 // goFile reads the tags of a Go test file. A tag belongs to the declaration that it stands on or in.
@@ -133,25 +166,38 @@ func skipsFirst(f *ast.FuncDecl) bool {
 	return ok && strings.HasPrefix(sel.Sel.Name, "Skip")
 }
 
-// maxReached bounds how many functions the body of one test can draw in.
+// maxReached bounds how many declarations the body of one test can draw in.
 const maxReached = 500
 
-// goBody hashes a test: its tokens and those of every function of the package's test files that it reaches, without
+// goBody hashes a test: its tokens and those of every declaration of the package's test files that it reaches, without
 // comments and formatting, with local variables renamed by the order of their declaration. It counts the assertions on
 // the way.
 func (p *goPackage) goBody(f *ast.FuncDecl) (hash string, asserts int) {
-	seen := map[*ast.FuncDecl]bool{f: true}
+	seen := map[ast.Node]bool{f: true}
 	parts := []string{p.tokens(f)}
 	asserts = countAsserts(f)
-	for queue := []*ast.FuncDecl{f}; len(queue) > 0 && len(seen) < maxReached; queue = queue[1:] {
-		var next []*ast.FuncDecl
-		ast.Inspect(queue[0].Body, func(n ast.Node) bool {
-			if id, ok := n.(*ast.Ident); ok {
-				for _, g := range p.funcs[id.Name] {
-					if !seen[g] && g.Body != nil && !isTestName(g.Name.Name, "Test") {
-						seen[g] = true
-						next = append(next, g)
-					}
+	for queue := []ast.Node{f}; len(queue) > 0 && len(seen) < maxReached; queue = queue[1:] {
+		var next []ast.Node
+		add := func(n ast.Node) {
+			if !seen[n] {
+				seen[n] = true
+				next = append(next, n)
+			}
+		}
+		locals := localNames(queue[0])
+		ast.Inspect(queue[0], func(n ast.Node) bool {
+			id, ok := n.(*ast.Ident)
+			if !ok {
+				return true
+			}
+			for _, g := range p.funcs[id.Name] {
+				if g.Body != nil && !isTestName(g.Name.Name, "Test") {
+					add(g)
+				}
+			}
+			if locals[id.Name] == "" {
+				for _, g := range p.specs[id.Name] {
+					add(g)
 				}
 			}
 			return true
@@ -167,25 +213,39 @@ func (p *goPackage) goBody(f *ast.FuncDecl) (hash string, asserts int) {
 	return "sha256:" + hex.EncodeToString(sum[:]), asserts
 }
 
-// tokens writes a function as a stream of tokens.
-func (p *goPackage) tokens(f *ast.FuncDecl) string {
-	from, to := p.fset.Position(f.Type.Pos()), p.fset.Position(f.End())
-	if f.Recv != nil && f.Recv.Pos() < f.Type.Pos() {
-		from = p.fset.Position(f.Recv.Pos())
+// tokens writes a declaration as a stream of tokens.
+func (p *goPackage) tokens(n ast.Node) string {
+	file := p.fset.Position(n.Pos()).Filename
+	return goTokens(p.fset, p.src[file], n)
+}
+
+// goTokens writes a declaration as a stream of tokens, without comments and without what a formatter adds before a
+// closing bracket; local variables are renamed by the order of their declaration.
+func goTokens(fset *token.FileSet, src []byte, n ast.Node) string {
+	from, to := n.Pos(), n.End()
+	if f, ok := n.(*ast.FuncDecl); ok { // a doc comment is no code
+		from = f.Type.Pos()
+		if f.Recv != nil && f.Recv.Pos() < from {
+			from = f.Recv.Pos()
+		}
 	}
-	src := p.src[from.Filename]
-	if to.Offset > len(src) {
-		return f.Name.Name
+	start, end := fset.Position(from).Offset, fset.Position(to).Offset
+	if start < 0 || end > len(src) || start > end {
+		return ""
 	}
-	src = src[from.Offset:to.Offset]
-	locals := localNames(f)
+	src = src[start:end]
+	locals, keys := localNames(n), map[int]bool{}
+	for _, at := range fieldKeys(n) {
+		keys[fset.Position(at).Offset-start] = true
+	}
 	var s goscanner.Scanner
-	fset := token.NewFileSet()
-	s.Init(fset.AddFile("", fset.Base(), len(src)), src, func(token.Position, string) {}, 0)
+	own := token.NewFileSet()
+	file := own.AddFile("", own.Base(), len(src))
+	s.Init(file, src, func(token.Position, string) {}, 0)
 	var out []string
 	prev := token.ILLEGAL
 	for {
-		_, tok, lit := s.Scan()
+		pos, tok, lit := s.Scan()
 		if tok == token.EOF {
 			break
 		}
@@ -193,7 +253,7 @@ func (p *goPackage) tokens(f *ast.FuncDecl) string {
 		switch {
 		case tok == token.SEMICOLON:
 			text = ";"
-		case tok == token.IDENT && prev != token.PERIOD:
+		case tok == token.IDENT && prev != token.PERIOD && !keys[file.Offset(pos)]:
 			if n, ok := locals[lit]; ok {
 				text = n
 			}
@@ -211,26 +271,60 @@ func (p *goPackage) tokens(f *ast.FuncDecl) string {
 	return strings.TrimRight(strings.Join(out, " "), " ;")
 }
 
-// localNames numbers the parameters and variables of a function in the order of their declaration.
-func localNames(f *ast.FuncDecl) map[string]string {
+// fieldKeys are the names of fields in literals and types, which a local variable of the same name does not rename. A
+// literal whose type is not written as a map or a list is taken for that of a struct.
+func fieldKeys(n ast.Node) (at []token.Pos) {
+	ast.Inspect(n, func(n ast.Node) bool {
+		switch x := n.(type) {
+		case *ast.CompositeLit:
+			switch x.Type.(type) {
+			case *ast.MapType, *ast.ArrayType:
+				return true
+			}
+			for _, e := range x.Elts {
+				if kv, ok := e.(*ast.KeyValueExpr); ok {
+					at = append(at, kv.Key.Pos())
+				}
+			}
+		case *ast.StructType:
+			for _, f := range x.Fields.List {
+				for _, id := range f.Names {
+					at = append(at, id.Pos())
+				}
+			}
+		}
+		return true
+	})
+	return at
+}
+
+// localNames numbers the receiver, parameters and variables of a function in the order of their declaration.
+func localNames(n ast.Node) map[string]string {
 	names := map[string]string{}
 	add := func(id *ast.Ident) {
 		if id != nil && id.Name != "_" && names[id.Name] == "" {
 			names[id.Name] = fmt.Sprintf("v%d", len(names))
 		}
 	}
+	fields := func(list *ast.FieldList) {
+		if list != nil {
+			for _, field := range list.List {
+				for _, id := range field.Names {
+					add(id)
+				}
+			}
+		}
+	}
+	f, ok := n.(*ast.FuncDecl)
+	if !ok {
+		return names // what stands at the top of a file has no local names but those of functions in it
+	}
+	fields(f.Recv)
 	ast.Inspect(f, func(n ast.Node) bool {
 		switch x := n.(type) {
 		case *ast.FuncType:
-			for _, list := range []*ast.FieldList{x.Params, x.Results} {
-				if list != nil {
-					for _, field := range list.List {
-						for _, id := range field.Names {
-							add(id)
-						}
-					}
-				}
-			}
+			fields(x.Params)
+			fields(x.Results)
 		case *ast.AssignStmt:
 			if x.Tok == token.DEFINE {
 				for _, e := range x.Lhs {
@@ -258,7 +352,7 @@ func localNames(f *ast.FuncDecl) map[string]string {
 }
 
 // countAsserts counts the calls that can fail a test.
-func countAsserts(f *ast.FuncDecl) int {
+func countAsserts(f ast.Node) int {
 	n := 0
 	ast.Inspect(f, func(node ast.Node) bool {
 		call, ok := node.(*ast.CallExpr)

@@ -208,11 +208,27 @@ func (p *lockParser) criterionFact(n int, w []string) bool {
 		}
 		c.Tests = append(c.Tests, r)
 	case len(w) >= 2 && w[0] == "bites":
+		k, total, ok := BiteCounts(w[1])
+		if !ok || k > total {
+			p.problem(n, "no breaks of a number of breaks: %s", strings.Join(w, " "))
+			return true
+		}
+		if c.Bites != "" && c.Bites != strings.Join(w[1:], " ") {
+			p.problem(n, "two facts about the breaks of criterion %s", c.ID)
+		}
 		c.Bites = strings.Join(w[1:], " ")
 	default:
 		return false
 	}
 	return true
+}
+
+// BiteCounts reads k/n.
+func BiteCounts(s string) (killed, all int, ok bool) {
+	k, n, ok := strings.Cut(s, "/")
+	killed, errK := strconv.Atoi(k)
+	all, errN := strconv.Atoi(n)
+	return killed, all, ok && errK == nil && errN == nil && killed >= 0
 }
 
 func (p *lockParser) taskFact(w []string) bool {

@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"go/ast"
 	"go/parser"
-	goscanner "go/scanner"
 	"go/token"
 	"io/fs"
 	"path"
@@ -193,35 +192,4 @@ func (s *scanner) imports(file *ast.File) map[string]string {
 }
 
 // tokens writes a declaration without comments and formatting.
-func (d *codeDecl) tokens() string {
-	from, to := d.fset.Position(d.node.Pos()).Offset, d.fset.Position(d.node.End()).Offset
-	if f, ok := d.node.(*ast.FuncDecl); ok {
-		from = d.fset.Position(f.Type.Pos()).Offset // a doc comment is no code
-	}
-	if from < 0 || to > len(d.src) || from > to {
-		return ""
-	}
-	src := d.src[from:to]
-	var sc goscanner.Scanner
-	fset := token.NewFileSet()
-	sc.Init(fset.AddFile("", fset.Base(), len(src)), src, func(token.Position, string) {}, 0)
-	var out []string
-	for {
-		_, tok, lit := sc.Scan()
-		if tok == token.EOF {
-			return strings.TrimRight(strings.Join(out, " "), " ;")
-		}
-		text := lit
-		if tok == token.SEMICOLON {
-			text = ";"
-		} else if lit == "" {
-			text = tok.String()
-		}
-		if tok == token.RPAREN || tok == token.RBRACE || tok == token.RBRACK {
-			for len(out) > 0 && (out[len(out)-1] == "," || out[len(out)-1] == ";") {
-				out = out[:len(out)-1]
-			}
-		}
-		out = append(out, text)
-	}
-}
+func (d *codeDecl) tokens() string { return goTokens(d.fset, d.src, d.node) }

@@ -431,7 +431,7 @@ func (s *source) codeAfter(at int) int {
 // test describes a test that was found.
 func (s *source) test(file string, f found) *Test {
 	t := &Test{File: file, Name: f.name, Line: s.lineOf(f.from) + 1, Lines: true}
-	sum := sha256.Sum256([]byte(strings.Join(s.tokens(f.from, f.to), " ")))
+	sum := sha256.Sum256([]byte(strings.Join(s.lang.renamed(s.tokens(f.from, f.to)), " ")))
 	t.Body = "sha256:" + hex.EncodeToString(sum[:])
 	first := true
 	for n := s.lineOf(f.head); n < len(s.starts) && s.starts[n] < f.to; n++ {
@@ -521,6 +521,9 @@ func (s *source) token(i, to int, out *[]string) int {
 		}
 	}
 	word := s.text[i:n]
+	if s.kinds[i] == inString {
+		word = oneQuotation(word)
+	}
 	if word == ")" || word == "]" || word == "}" {
 		for k := len(*out); k > 0 && ((*out)[k-1] == "," || (*out)[k-1] == ";"); k-- {
 			*out = (*out)[:k-1]
@@ -528,4 +531,55 @@ func (s *source) token(i, to int, out *[]string) int {
 	}
 	*out = append(*out, word)
 	return n
+}
+
+// oneQuotation writes a string as a formatter may: with the other quotation mark, where nothing in it depends on which.
+func oneQuotation(word string) string {
+	if len(word) < 2 || word[0] != '\'' || word[len(word)-1] != '\'' || strings.ContainsAny(word[1:len(word)-1], "'\"\\#${}`\n") {
+		return word
+	}
+	return `"` + word[1:len(word)-1] + `"`
+}
+
+// renamed numbers the local variables of a test in the order of their declaration. A name after a full stop, before the
+// colon of a field or, in a call, before the sign of an assignment is no variable.
+func (l *language) renamed(words []string) []string {
+	if l.locals == nil {
+		return words
+	}
+	near := func(i int) string {
+		if i < 0 || i >= len(words) {
+			return ""
+		}
+		return words[i]
+	}
+	declares := func(i int) bool {
+		return l.locals.MatchString(near(i-1) + " " + near(i) + " " + near(i+1) + " " + near(i+2))
+	}
+	names := map[string]string{}
+	for i, w := range words {
+		if w != "" && w[0] > '9' && nameByte(w[0]) && w != "this" && names[w] == "" && declares(i) {
+			names[w] = "v" + itoa(len(names))
+		}
+	}
+	out := slices.Clone(words)
+	layout := l.body == indents || l.body == ends
+	open := 0
+	for i, w := range words {
+		switch w {
+		case "(", "[":
+			open++
+		case ")", "]":
+			open--
+		}
+		if names[w] == "" || near(i-1) == "." || near(i-1) == ">" && near(i-2) == "-" {
+			continue
+		}
+		field := near(i+1) == ":" && !layout
+		argument := layout && open > 0 && near(i+1) == "=" && near(i+2) != "="
+		if declares(i) || !field && !argument {
+			out[i] = names[w]
+		}
+	}
+	return out
 }
