@@ -734,7 +734,7 @@ func Test52_SoakLosesAndDoublesNothing(t *testing.T) {
 			t.Errorf("%d active subscriptions, want 1", n)
 		}
 	}
-	if twice := scalar[int](t, s.pool, "SELECT count(*) FROM (SELECT before, after FROM audit_logs GROUP BY before, after, stripe_subscription_id HAVING count(*) > 1) AS d"); twice != 0 {
+	if twice := scalar[int](t, s.pool, "SELECT count(*) FROM (SELECT \"from\", \"to\" FROM audit_logs GROUP BY \"from\", \"to\", stripe_subscription_id HAVING count(*) > 1) AS d"); twice != 0 {
 		t.Errorf("%d changes are in the audit log twice", twice)
 	}
 }

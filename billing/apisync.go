@@ -9,7 +9,9 @@ import (
 
 // Sync brings the store up to date with one subscription of the API's own users.
 func (a *API) Sync(ctx context.Context, subscriptionID, source string) error {
-	return NewSyncer(a.store, a.stripe).Sync(ctx, subscriptionID, source)
+	s := NewSyncer(a.store, a.stripe)
+	s.alarm = func(q *Quarantined) { quarantineAlarm(a.log, q) }
+	return s.Sync(ctx, subscriptionID, source)
 }
 
 func (a *API) now() time.Time { return a.stripe.now() }

@@ -12,6 +12,7 @@ import (
 const (
 	cacheFresh = 60 * time.Second  // how long an entry is used without looking
 	cacheStale = 300 * time.Second // how old an entry may be while the database does not answer
+	cacheWait  = 3 * time.Second   // how long the database may take
 	cacheSize  = 50_000            // entries; beyond, all are forgotten
 )
 
@@ -46,7 +47,9 @@ func (c *cache) get(ctx context.Context, userID string) (sub *Subscription, asOf
 		return entry.get(time.Time{})
 	}
 	began := c.now()
-	sub, err = c.load(ctx, userID)
+	wait, cancel := context.WithTimeout(ctx, cacheWait)
+	sub, err = c.load(wait, userID)
+	cancel()
 	switch {
 	case err != nil && !errors.Is(err, ErrNotFound):
 		if known && c.now().Sub(entry.at) <= cacheStale {

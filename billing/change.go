@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
+	"mime"
 	"net/http"
 	"time"
 
@@ -95,12 +95,15 @@ func (a *API) change(w http.ResponseWriter, r *http.Request, userID, kind string
 		if closeErr := a.closeChange(ctx, c, "failed", "refused"); closeErr != nil {
 			return closeErr
 		}
-		return fmt.Errorf("%s of %s: %v", kind, sub.StripeID, err)
+		return fmt.Errorf("%s of %s: %w", kind, sub.StripeID, err)
 	case isStripeError(err, http.StatusConflict):
 		return ErrBusy // the same request is under way
+	case serverError(err) && a.unchanged(ctx, c, s):
+		// Stripe answered that it failed, and keeps that answer for a day: the next try needs a new row, and so a new key.
+		return errors.Join(fmt.Errorf("%s of %s: %w", kind, sub.StripeID, err), a.closeChange(ctx, c, "failed", "failed at Stripe"))
 	case err != nil:
 		// Nobody knows whether Stripe made it: the row stays open, and a retry sends the same again.
-		return errors.Join(fmt.Errorf("%s of %s: %v", kind, sub.StripeID, err), a.letGo(ctx, c))
+		return errors.Join(fmt.Errorf("%s of %s: %w", kind, sub.StripeID, err), a.letGo(ctx, c))
 	}
 	// The state is written before the row is closed: whoever comes next sees it.
 	if err := a.Sync(ctx, sub.StripeID, "user:"+kind); err != nil {
@@ -110,6 +113,21 @@ func (a *API) change(w http.ResponseWriter, r *http.Request, userID, kind string
 		return err
 	}
 	return a.answerCurrent(ctx, w, userID)
+}
+
+// serverError tells whether Stripe answered, and that it failed.
+func serverError(err error) bool {
+	var e *stripe.Error
+	return errors.As(err, &e) && e.HTTPStatusCode >= 500
+}
+
+// unchanged tells whether Stripe surely did not make a change whose answer was that it failed.
+func (a *API) unchanged(ctx context.Context, c *change, s step) bool {
+	if a.Sync(ctx, c.sub.StripeID, "user:"+c.kind) != nil {
+		return false
+	}
+	sub, err := a.live(ctx, c.sub.UserID)
+	return err == nil && !s.done(sub)
 }
 
 // live is the user's live subscription. One that has ended is not found, but refused: it cannot be changed any more.
@@ -172,7 +190,8 @@ func (a *API) openChange(ctx context.Context, sub *Subscription, kind string) (*
 	if err != nil {
 		return nil, err
 	}
-	err = a.store.pool.QueryRow(ctx, `INSERT INTO change_requests (user_id, stripe_subscription_id, kind, params, held_until) VALUES ($1, $2, $3, $4, now() + make_interval(secs => $5)) RETURNING id::text`,
+	err = a.store.pool.QueryRow(ctx, `INSERT INTO change_requests (user_id, subscription_id, stripe_subscription_id, kind, params, held_until)
+		SELECT $1, id, $2, $3, $4, now() + make_interval(secs => $5) FROM subscriptions WHERE stripe_subscription_id = $2 RETURNING id::text`,
 		sub.UserID, sub.StripeID, kind, params, holdChange.Seconds()).Scan(&c.id)
 	if violates(err, "change_requests_one_open") {
 		return nil, ErrBusy
@@ -316,12 +335,10 @@ func (a *API) cancel(w http.ResponseWriter, r *http.Request, userID string) erro
 	var in struct {
 		Immediately bool `json:"immediately"`
 	}
-	if r.Header.Get("Content-Type") == "application/x-www-form-urlencoded" {
+	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind == "application/x-www-form-urlencoded" || kind == "multipart/form-data" {
 		in.Immediately = r.PostFormValue("immediately") == "yes"
-	} else if body, err := io.ReadAll(r.Body); err != nil {
-		return &problem{status: http.StatusBadRequest, text: "the body cannot be read"}
-	} else if len(body) > 0 && json.Unmarshal(body, &in) != nil {
-		return &problem{status: http.StatusBadRequest, text: "the body is no JSON"}
+	} else if err := unreadable(json.NewDecoder(r.Body).Decode(&in)); err != nil {
+		return err
 	}
 	now := func(s *Subscription) bool { return in.Immediately || s.Status == PastDue || s.Status == Unpaid }
 	return a.change(w, r, userID, "cancel", step{

@@ -48,13 +48,21 @@ func (a *API) checkout(w http.ResponseWriter, r *http.Request, userID string) er
 // openSession returns the page of the user's one open checkout session. Parallel requests wait for each other on the
 // user's row, so that there is one customer and at most one open session.
 func (a *API) openSession(ctx context.Context, userID string, plan Plan) (url string, err error) {
-	if _, err := a.store.Live(ctx, userID); err == nil {
+	sub, err := a.store.Live(ctx, userID)
+	if err == nil && !a.now().Before(sub.CurrentPeriodEnd) { // it may have ended, and the event that says so be late
+		if err := a.Sync(ctx, sub.StripeID, "user:checkout"); err != nil {
+			return "", err
+		}
+		sub, err = a.store.Live(ctx, userID)
+	}
+	switch {
+	case err == nil && sub != nil:
 		return "", errSubscribed
-	} else if !errors.Is(err, ErrNotFound) {
+	case !errors.Is(err, ErrNotFound):
 		return "", err
 	}
 	paid := ""
-	err = a.store.InTx(ctx, func(tx pgx.Tx) error {
+	err = a.store.slowTx(ctx, func(tx pgx.Tx) error {
 		customerID, err := a.customer(ctx, tx, userID)
 		if err != nil {
 			return err
@@ -64,10 +72,11 @@ func (a *API) openSession(ctx context.Context, userID string, plan Plan) (url st
 			return err
 		}
 		var id, openPlan, openURL string
-		err = tx.QueryRow(ctx, `SELECT id, plan, url FROM checkout_sessions WHERE user_id = $1 AND state = 'open' AND expires_at > $2`, userID, a.now()).Scan(&id, &openPlan, &openURL)
+		var expires time.Time
+		err = tx.QueryRow(ctx, `SELECT id, plan, url, expires_at FROM checkout_sessions WHERE user_id = $1 AND state = 'open'`, userID).Scan(&id, &openPlan, &openURL, &expires)
 		switch {
 		case err == nil:
-			open, subscriptionID, err := a.stillOpen(ctx, id)
+			open, subscriptionID, err := a.stillOpen(ctx, id, expires)
 			switch {
 			case err != nil:
 				return err
@@ -93,7 +102,10 @@ func (a *API) openSession(ctx context.Context, userID string, plan Plan) (url st
 			return err
 		}
 		url = s.URL
-		_, err = tx.Exec(ctx, `INSERT INTO checkout_sessions (id, user_id, plan, url, expires_at) VALUES ($1, $2, $3, $4, $5)`, s.ID, userID, plan, s.URL, time.Unix(s.ExpiresAt, 0))
+		if expires = at(s.ExpiresAt); s.ExpiresAt == 0 {
+			expires = a.now().Add(24 * time.Hour) // what Stripe does unless it is told
+		}
+		_, err = tx.Exec(ctx, `INSERT INTO checkout_sessions (id, user_id, plan, url, expires_at) VALUES ($1, $2, $3, $4, $5)`, s.ID, userID, plan, s.URL, expires)
 		return err
 	})
 	if err == nil && paid != "" {
@@ -108,16 +120,20 @@ func (a *API) openSession(ctx context.Context, userID string, plan Plan) (url st
 // errSubscribed is the answer to who has a live subscription and asks for another.
 var errSubscribed = &problem{status: http.StatusConflict, text: "there is a subscription already"}
 
-// stillOpen asks Stripe whether a session can still be paid, and for the subscription of one that was.
-func (a *API) stillOpen(ctx context.Context, id string) (open bool, subscriptionID string, err error) {
+// stillOpen asks Stripe whether a session can still be paid, and for the subscription of one that was. Where Stripe has no
+// answer to that, what it said when the session was made counts.
+func (a *API) stillOpen(ctx context.Context, id string, expires time.Time) (open bool, subscriptionID string, err error) {
 	params := &stripe.CheckoutSessionParams{}
 	params.Context = ctx
 	s, err := a.sessions().Get(id, params)
-	if isStripeError(err, http.StatusNotFound) {
+	if missingAtStripe(err) {
 		return false, "", nil
 	}
+	if isStripeError(err, http.StatusNotFound, http.StatusMethodNotAllowed) {
+		return a.now().Before(expires), "", nil
+	}
 	if err != nil {
-		return false, "", fmt.Errorf("fetching the open checkout session: %v", err)
+		return false, "", fmt.Errorf("fetching the open checkout session: %w", err)
 	}
 	if s.Status == stripe.CheckoutSessionStatusComplete && s.Subscription != nil {
 		return false, s.Subscription.ID, nil
@@ -155,7 +171,7 @@ func (a *API) customer(ctx context.Context, tx pgx.Tx, userID string) (string, e
 	params.SetIdempotencyKey(key)
 	c, err := (customer.Client{B: a.stripe.backend, Key: a.stripe.config.SecretKey}).New(params)
 	if err != nil {
-		return "", fmt.Errorf("making the Stripe customer: %v", err)
+		return "", fmt.Errorf("making the Stripe customer: %w", err)
 	}
 	_, err = tx.Exec(ctx, `UPDATE stripe_customers SET stripe_customer_id = $2, generation = $3, deleted_at = NULL WHERE user_id = $1`, userID, c.ID, generation)
 	return c.ID, err
@@ -187,7 +203,7 @@ func (a *API) newSession(ctx context.Context, tx pgx.Tx, userID, customerID stri
 	params.SetIdempotencyKey(fmt.Sprintf("checkout:%s:%d:%x", customerID, n, digest(params)))
 	s, err := a.sessions().New(params)
 	if err != nil {
-		return nil, fmt.Errorf("making the checkout session: %v", err)
+		return nil, fmt.Errorf("making the checkout session: %w", err)
 	}
 	return s, nil
 }
@@ -206,7 +222,7 @@ func (a *API) expire(ctx context.Context, id string) error {
 	params.Context = ctx
 	params.SetIdempotencyKey("expire:" + id)
 	if _, err := a.sessions().Expire(id, params); err != nil && !isStripeError(err, http.StatusBadRequest) {
-		return fmt.Errorf("ending the open checkout session: %v", err)
+		return fmt.Errorf("ending the open checkout session: %w", err)
 	}
 	return nil
 }
@@ -237,7 +253,7 @@ func (a *API) portalURL(ctx context.Context, userID string) (string, error) {
 	params.Context = ctx
 	s, err := (portal.Client{B: a.stripe.backend, Key: a.stripe.config.SecretKey}).New(params)
 	if err != nil {
-		return "", fmt.Errorf("opening the portal: %v", err)
+		return "", fmt.Errorf("opening the portal: %w", err)
 	}
 	return s.URL, nil
 }
@@ -289,9 +305,15 @@ func (a *API) history(w http.ResponseWriter, r *http.Request, userID string) err
 		}
 		limit = n
 	}
-	invoices, err := a.store.Invoices(r.Context(), userID, r.URL.Query().Get("after"), limit+1)
+	after := r.URL.Query().Get("after")
+	invoices, err := a.store.Invoices(r.Context(), userID, after, limit+1)
 	if err != nil {
 		return err
+	}
+	if after != "" && len(invoices) == 0 {
+		if err := a.store.ownInvoice(r.Context(), userID, after); err != nil {
+			return err
+		}
 	}
 	body := map[string]any{"invoices": append([]Invoice{}, invoices[:min(limit, len(invoices))]...)}
 	if len(invoices) > limit {

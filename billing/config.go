@@ -159,6 +159,25 @@ func termsOf(p *stripe.Price) Terms {
 	t := Terms{Amount: p.UnitAmount, Currency: strings.ToLower(string(p.Currency))}
 	if p.Recurring != nil && p.Recurring.Interval == stripe.PriceRecurringIntervalDay {
 		t.IntervalDays = int(p.Recurring.IntervalCount)
+	} else if p.Recurring != nil {
+		t.IntervalDays = notByDays
+	}
+	return t
+}
+
+// notByDays is the interval of a price that is charged by months, say.
+const notByDays = -1
+
+// or fills in what an answer left out. A price never changes, so that what is known of it is true.
+func (t Terms) or(known Terms) Terms {
+	if t.Amount == 0 {
+		t.Amount = known.Amount
+	}
+	if t.Currency == "" {
+		t.Currency = known.Currency
+	}
+	if t.IntervalDays == 0 {
+		t.IntervalDays = known.IntervalDays
 	}
 	return t
 }
@@ -167,4 +186,10 @@ func termsOf(p *stripe.Price) Terms {
 func isStripeError(err error, codes ...int) bool {
 	var e *stripe.Error
 	return errors.As(err, &e) && slices.Contains(codes, e.HTTPStatusCode)
+}
+
+// missingAtStripe tells whether Stripe says that there is no such object.
+func missingAtStripe(err error) bool {
+	var e *stripe.Error
+	return errors.As(err, &e) && e.Code == stripe.ErrorCodeResourceMissing
 }

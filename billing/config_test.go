@@ -2,6 +2,8 @@ package billing_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -90,15 +92,19 @@ func TestSignature(t *testing.T) {
 		secrets []string
 		ok      bool
 	}{
-		"current secret":           {stripetest.SignWith(payload, current, now), payload, []string{current, old}, true},
-		"previous secret":          {stripetest.SignWith(payload, old, now), payload, []string{current, old}, true},
-		"299 seconds old":          {stripetest.SignWith(payload, current, now.Add(-299*time.Second)), payload, []string{current}, true},
-		"301 seconds old":          {stripetest.SignWith(payload, current, now.Add(-301*time.Second)), payload, []string{current}, false},
-		"a day ahead":              {stripetest.SignWith(payload, current, now.Add(24*time.Hour)), payload, []string{current}, false},
-		"another secret":           {stripetest.SignWith(payload, "whsec_x", now), payload, []string{current}, false},
-		"the empty secret":         {stripetest.SignWith(payload, "", now), payload, []string{""}, false},
-		"no header":                {"", payload, []string{current}, false},
-		"one byte of body differs": {stripetest.SignWith(payload, current, now), append([]byte(" "), payload...), []string{current}, false},
+		"current secret":              {stripetest.SignWith(payload, current, now), payload, []string{current, old}, true},
+		"previous secret":             {stripetest.SignWith(payload, old, now), payload, []string{current, old}, true},
+		"299 seconds old":             {stripetest.SignWith(payload, current, now.Add(-299*time.Second)), payload, []string{current}, true},
+		"301 seconds old":             {stripetest.SignWith(payload, current, now.Add(-301*time.Second)), payload, []string{current}, false},
+		"a day ahead":                 {stripetest.SignWith(payload, current, now.Add(24*time.Hour)), payload, []string{current}, false},
+		"another secret":              {stripetest.SignWith(payload, "whsec_x", now), payload, []string{current}, false},
+		"the empty secret":            {stripetest.SignWith(payload, "", now), payload, []string{""}, false},
+		"no header":                   {"", payload, []string{current}, false},
+		"an old one with a new time":  {fmt.Sprintf("t=%d,%s", now.Unix(), stripetest.SignWith(payload, current, now.Add(-time.Hour))), payload, []string{current}, false},
+		"a new time after an old one": {fmt.Sprintf("%s,t=%d", stripetest.SignWith(payload, current, now.Add(-time.Hour)), now.Unix()), payload, []string{current}, false},
+		"another scheme beside it":    {stripetest.SignWith(payload, current, now) + ",v0=00,v1=zz", payload, []string{current}, true},
+		"no signature":                {fmt.Sprintf("t=%d", now.Unix()), payload, []string{current}, false},
+		"one byte of body differs":    {stripetest.SignWith(payload, current, now), append([]byte(" "), payload...), []string{current}, false},
 	} {
 		e, err := billing.VerifyEvent(c.body, c.header, c.secrets, now)
 		if (err == nil) != c.ok {
@@ -106,6 +112,24 @@ func TestSignature(t *testing.T) {
 		}
 		if c.ok && e.ID != "evt_1" {
 			t.Errorf("%s: event %q", name, e.ID)
+		}
+	}
+}
+
+// TestSignedBodies: what Stripe signed and is no event is refused, and an event with odd fields is none the less one.
+//
+// spec:subscription-billing/3.7
+func TestSignedBodies(t *testing.T) {
+	now, secret := time.Unix(1_767_225_600, 0), "whsec_newnewnewnewnewnew"
+	for body, ok := range map[string]bool{
+		``: false, `null`: false, `[]`: false, `"evt_1"`: false, `{}`: false, `{"id":""}`: false, `{"id":7}`: false, `{"id":"a b"}`: false, `{"id":"evt\u0000"}`: false,
+		`{"id":"evt_1"} x`: false, `{"id":"evt_1"`: false, strings.Repeat("[", 20_000): false,
+		`{"id":"evt_1"}`: true, `{"id":"evt_1","type":"a\u0000b","created":"today","request":"req_1","data":{"object":[1]}}`: true, `{"id":"evt_1","created":1e99,"data":{}}`: true,
+		" \n{\"id\":\"evt_1\",\"data\":{\"object\":null}}\n": true,
+	} {
+		e, err := billing.VerifyEvent([]byte(body), stripetest.SignWith([]byte(body), secret, now), []string{secret}, now)
+		if (err == nil) != ok || !ok && !errors.Is(err, billing.ErrPayload) || strings.Contains(string(e.Type), "\x00") {
+			t.Errorf("%.60s: %+v, error %v", body, e, err)
 		}
 	}
 }

@@ -55,8 +55,11 @@ type view struct {
 	Question     string // the change that is asked about: cancel, upgrade
 	Quote        string // what an upgrade costs now; empty when nobody knows
 	Error        string
-	Processing   bool // back from Stripe's page, and the webhook is not there yet
-	More         bool // the history is longer than what is shown
+	Processing   bool   // back from Stripe's page, and the webhook is not there yet
+	More         bool   // the history is longer than what is shown
+	AsOf         string // set when the database does not answer and this is older
+	Unknown      bool   // whether there is a subscription; offer none
+	NoHistory    bool   // it cannot be read
 	Monthly      Terms
 	Annual       Terms
 }
@@ -77,7 +80,10 @@ const shownInvoices = 50
 
 func (d *Dashboard) render(w http.ResponseWriter, r *http.Request, userID string, status int, v view) error {
 	v.Token, v.Monthly, v.Annual = d.token(userID), d.api.stripe.config.Terms(Monthly), d.api.stripe.config.Terms(Annual)
-	sub, _, err := d.api.current(r.Context(), userID)
+	sub, asOf, err := d.api.current(r.Context(), userID)
+	if !asOf.IsZero() {
+		v.AsOf = asOf.UTC().Format("2 January 2006, 15:04:05 UTC")
+	}
 	switch {
 	case err == nil:
 		v.Subscription, v.Line = sub, nextLine(sub)
@@ -88,10 +94,19 @@ func (d *Dashboard) render(w http.ResponseWriter, r *http.Request, userID string
 			}
 		}
 	case !errors.Is(err, ErrNotFound):
-		return err
+		d.api.log.Error("the billing page cannot be shown", "user", userID, "error", err)
+		v.Unknown, v.NoHistory, status = true, true, http.StatusServiceUnavailable
+		if v.Error == "" {
+			v.Error = "your subscription cannot be shown at the moment; try again"
+		}
 	}
-	if v.Invoices, err = d.api.store.Invoices(r.Context(), userID, "", shownInvoices+1); err != nil {
-		return err
+	if !v.NoHistory {
+		wait, cancel := context.WithTimeout(r.Context(), cacheWait)
+		v.Invoices, err = d.api.store.Invoices(wait, userID, "", shownInvoices+1)
+		cancel()
+		if v.NoHistory = err != nil; v.NoHistory {
+			d.api.log.Error("the history cannot be shown", "user", userID, "error", err)
+		}
 	}
 	if v.More = len(v.Invoices) > shownInvoices; v.More {
 		v.Invoices = v.Invoices[:shownInvoices]
@@ -169,7 +184,7 @@ func (d *Dashboard) checked(h userHandler) userHandler {
 			return d.render(w, r, userID, http.StatusNotFound, view{Error: "there is no subscription yet"})
 		}
 		d.api.log.Error("billing form failed", "path", r.URL.Path, "user", userID, "error", err)
-		return d.render(w, r, userID, http.StatusBadGateway, view{Error: "it did not work; try again"})
+		return d.render(w, r, userID, failed(err), view{Error: "it did not work; try again"})
 	}
 }
 

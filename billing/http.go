@@ -7,7 +7,10 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"time"
+
+	"github.com/stripe/stripe-go/v76"
 )
 
 // Authenticate returns the id of the user who sent a request, or an error when nobody is signed in.
@@ -87,14 +90,24 @@ func (a *API) signedIn(h userHandler) http.Handler {
 			}
 			answer(w, p.status, body)
 		case errors.Is(err, ErrNotFound):
-			answer(w, http.StatusNotFound, map[string]any{"error": "no such subscription"})
+			answer(w, http.StatusNotFound, map[string]any{"error": ErrNotFound.Error()})
 		case errors.Is(err, ErrBusy):
 			answer(w, http.StatusConflict, map[string]any{"error": ErrBusy.Error()})
 		default:
 			a.log.Error("billing request failed", "path", r.URL.Path, "user", userID, "error", err)
-			answer(w, http.StatusBadGateway, map[string]any{"error": "it did not work; try again"})
+			answer(w, failed(err), map[string]any{"error": "it did not work; try again"})
 		}
 	})
+}
+
+// failed is the status of an answer to who is not to blame: Stripe did not do it, or we could not.
+func failed(err error) int {
+	var refused *stripe.Error
+	var unreachable *url.Error
+	if errors.As(err, &refused) || errors.As(err, &unreachable) {
+		return http.StatusBadGateway
+	}
+	return http.StatusServiceUnavailable
 }
 
 func answer(w http.ResponseWriter, status int, body any) {
@@ -108,8 +121,21 @@ func answer(w http.ResponseWriter, status int, body any) {
 func decode(r *http.Request, into any) error {
 	dec := json.NewDecoder(r.Body)
 	dec.DisallowUnknownFields()
-	if err := dec.Decode(into); err != nil && !errors.Is(err, io.EOF) {
-		return &problem{status: http.StatusBadRequest, text: "the body cannot be read: " + err.Error()}
+	err := dec.Decode(into)
+	if err == nil && dec.Decode(new(any)) != io.EOF {
+		err = errors.New("there is more than one value")
 	}
-	return nil
+	return unreadable(err)
+}
+
+// unreadable is the answer to a body that could not be read, nil for one that could, or was empty.
+func unreadable(err error) error {
+	var large *http.MaxBytesError
+	switch {
+	case err == nil || errors.Is(err, io.EOF):
+		return nil
+	case errors.As(err, &large):
+		return &problem{status: http.StatusRequestEntityTooLarge, text: "the body is too large"}
+	}
+	return &problem{status: http.StatusBadRequest, text: "the body cannot be read: " + err.Error()}
 }

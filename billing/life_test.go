@@ -333,7 +333,7 @@ func TestH43_ForeignCurrencyIsQuarantined(t *testing.T) {
 		if n := scalar[int](t, s.pool, "SELECT count(*) FROM quarantine WHERE stripe_subscription_id = $1", id); n != 1 {
 			t.Errorf("%s: %d rows in quarantine, want 1", name, n)
 		}
-		if n := scalar[int](t, s.pool, "SELECT count(*) FROM audit_logs WHERE stripe_subscription_id = $1 AND after ? 'quarantined'", id); n != 1 {
+		if n := scalar[int](t, s.pool, "SELECT count(*) FROM audit_logs WHERE stripe_subscription_id = $1 AND \"to\" ? 'quarantined'", id); n != 1 {
 			t.Errorf("%s: %d audit rows, want 1", name, n)
 		}
 	}
@@ -517,7 +517,7 @@ func Test49_AuditHasOneRowForEachChangeOfState(t *testing.T) {
 	s.do(user, "POST", "/api/billing/cancel", "")    // nothing
 	s.do(user, "POST", "/api/billing/resume", "")    // 5: it goes on
 	s.settle()
-	rows, err := s.pool.Query(context.Background(), "SELECT source || ' ' || (after->>'plan') || ' ' || coalesce(after->>'pending_plan', '-') || ' ' || (after->>'cancel_at_period_end') FROM audit_logs ORDER BY id")
+	rows, err := s.pool.Query(context.Background(), "SELECT source || ' ' || (\"to\"->>'plan') || ' ' || coalesce(\"to\"->>'pending_plan', '-') || ' ' || (\"to\"->>'cancel_at_period_end') FROM audit_logs ORDER BY id")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -123,7 +123,7 @@ func (m *Module) Health(ctx context.Context) (h Health, err error) {
 		(SELECT coalesce(extract(epoch FROM now() - min(received_at)), 0)::float8 FROM stripe_events WHERE processed_at IS NULL AND attempts < $1),
 		(SELECT count(*) FROM stripe_events WHERE processed_at IS NULL AND attempts >= $1),
 		(SELECT count(*) FROM outbox WHERE sent_at IS NULL),
-		(SELECT count(*) FROM quarantine),
+		(SELECT count(*) FROM quarantine WHERE released_at IS NULL),
 		(SELECT count(*) FROM change_requests WHERE state = 'open' AND created_at < now() - interval '10 minutes')`, maxAttempts).
 		Scan(&h.Pending, &seconds, &h.DeadLetters, &h.Mails, &h.Quarantined, &h.StuckChange)
 	h.Oldest = time.Duration(seconds * float64(time.Second))

@@ -29,13 +29,14 @@ func (w *Worker) Reconcile(ctx context.Context) (taken int, err error) {
 		if err != nil {
 			return taken, err
 		}
-		if err := w.store.Receive(ctx, e.ID, string(e.Type), e.APIVersion, e.Livemode, customerOf(e.Data.Raw), payload); err != nil {
+		if err := w.store.Receive(ctx, *e, payload); err != nil {
 			return taken, fmt.Errorf("storing event %s: %v", e.ID, err)
 		}
 		taken++
 	}
+	var errs []error // what fails must not keep the rest from being healed
 	if err := missed.Err(); err != nil {
-		return taken, fmt.Errorf("listing the events that were not delivered: %w", err)
+		errs = append(errs, fmt.Errorf("listing the events that were not delivered: %w", err))
 	}
 	if _, err := w.Drain(ctx); err != nil {
 		return taken, err
@@ -48,7 +49,6 @@ func (w *Worker) Reconcile(ctx context.Context) (taken int, err error) {
 	if err != nil {
 		return taken, err
 	}
-	var errs []error // one customer's failure must not keep the others from being healed
 	for _, id := range customers {
 		errs = append(errs, w.reconcileCustomer(ctx, id))
 	}
@@ -63,11 +63,11 @@ func (w *Worker) reconcileCustomer(ctx context.Context, customerID string) error
 	list := (subscription.Client{B: w.stripe.backend, Key: w.stripe.config.SecretKey}).List(params)
 	for list.Next() {
 		id := list.Subscription().ID
-		err := w.store.InTx(ctx, func(tx pgx.Tx) error { return w.subscription(ctx, tx, customerID, id, "job:reconcile") })
+		err := w.store.slowTx(ctx, func(tx pgx.Tx) error { return w.subscription(ctx, tx, customerID, id, "job:reconcile") })
 		var set *Quarantined
 		if errors.As(err, &set) {
-			w.log.Error("a subscription is quarantined", "subscription", set.SubscriptionID, "reason", set.Reason)
-			err = w.store.InTx(ctx, func(tx pgx.Tx) error { return quarantine(ctx, tx, set, "") })
+			quarantineAlarm(w.log, set)
+			err = w.store.InTx(ctx, func(tx pgx.Tx) error { return quarantine(ctx, tx, set, "job:reconcile") })
 		}
 		if err != nil && !isForeign(err) {
 			return fmt.Errorf("comparing subscription %s: %w", id, err)

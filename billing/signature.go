@@ -1,9 +1,13 @@
 package billing
 
 import (
+	"crypto/hmac"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -18,43 +22,96 @@ const tolerance = 300 * time.Second
 // ErrSignature is in the error of VerifyEvent for a delivery that Stripe did not sign.
 var ErrSignature = errors.New("the signature does not fit")
 
+// ErrPayload is in the error of VerifyEvent for a delivery that is signed and no event.
+var ErrPayload = errors.New("the body is no event")
+
 // VerifyEvent checks the signature of a delivery on its raw bytes and only then parses it. Each secret is tried, so that
-// one can be rotated. An event of another API version is accepted: the worker fetches what it needs itself.
+// one can be rotated. An event of another API version is accepted: the worker fetches what it needs itself, and so
+// nothing is read here but what says which event it is.
+//
+// spec:subscription-billing/3.1
 func VerifyEvent(payload []byte, header string, secrets []string, now time.Time) (stripe.Event, error) {
-	at, err := signedAt(header)
+	at, signatures, err := parseSignature(header)
 	if err != nil {
 		return stripe.Event{}, err
 	}
 	if d := now.Sub(at); d > tolerance || d < -tolerance {
 		return stripe.Event{}, fmt.Errorf("%w: it was made at %s", ErrSignature, at.UTC().Format(time.RFC3339))
 	}
+	fits := false
 	for _, secret := range secrets {
 		if secret == "" {
-			continue // the library would accept what anybody signed with the empty key
+			continue // anybody can sign with the empty key
 		}
-		e, err := webhook.ConstructEventWithOptions(payload, header, secret, webhook.ConstructEventOptions{IgnoreTolerance: true, IgnoreAPIVersionMismatch: true})
-		if err == nil {
-			return e, nil
-		}
-		if !errors.Is(err, webhook.ErrNoValidSignature) {
-			return stripe.Event{}, fmt.Errorf("%w: %v", ErrSignature, err)
+		want := webhook.ComputeSignature(at, payload, secret)
+		for _, s := range signatures {
+			fits = hmac.Equal(s, want) || fits
 		}
 	}
-	return stripe.Event{}, ErrSignature
+	if !fits {
+		return stripe.Event{}, ErrSignature
+	}
+	return parseEvent(payload)
 }
 
-// signedAt reads the time of a Stripe-Signature header.
-func signedAt(header string) (time.Time, error) {
+// parseSignature reads a Stripe-Signature header. One with two times is refused: each of two readers could take another.
+func parseSignature(header string) (at time.Time, signatures [][]byte, err error) {
+	times := 0
 	for part := range strings.SplitSeq(header, ",") {
-		if t, ok := strings.CutPrefix(strings.TrimSpace(part), "t="); ok {
-			n, err := strconv.ParseInt(t, 10, 64)
+		key, value, _ := strings.Cut(strings.TrimSpace(part), "=")
+		switch key {
+		case "t":
+			n, err := strconv.ParseInt(value, 10, 64)
 			if err != nil {
-				return time.Time{}, fmt.Errorf("%w: its time cannot be read", ErrSignature)
+				return time.Time{}, nil, fmt.Errorf("%w: its time cannot be read", ErrSignature)
 			}
-			return time.Unix(n, 0), nil
+			at = time.Unix(n, 0)
+			times++
+		case "v1":
+			if s, err := hex.DecodeString(value); err == nil {
+				signatures = append(signatures, s)
+			}
 		}
 	}
-	return time.Time{}, fmt.Errorf("%w: there is none", ErrSignature)
+	if times != 1 || len(signatures) == 0 {
+		return time.Time{}, nil, fmt.Errorf("%w: the header has not one time and a signature", ErrSignature)
+	}
+	return at, signatures, nil
+}
+
+var eventID = regexp.MustCompile(`^[!-~]{1,255}$`)
+
+// parseEvent reads what says which event a payload is.
+func parseEvent(payload []byte) (stripe.Event, error) {
+	var e struct {
+		ID         string          `json:"id"`
+		Type       string          `json:"type"`
+		APIVersion string          `json:"api_version"`
+		Livemode   bool            `json:"livemode"`
+		Created    json.RawMessage `json:"created"`
+		Data       struct {
+			Object json.RawMessage `json:"object"`
+		} `json:"data"`
+	}
+	if err := json.Unmarshal(payload, &e); err != nil {
+		return stripe.Event{}, fmt.Errorf("%w: %v", ErrPayload, err)
+	}
+	if !eventID.MatchString(e.ID) {
+		return stripe.Event{}, fmt.Errorf("%w: it has no id", ErrPayload)
+	}
+	created, err := strconv.ParseInt(string(e.Created), 10, 64)
+	if err != nil || created < 0 || created > maxSeconds {
+		created = 0 // when an event was made decides nothing
+	}
+	return stripe.Event{ID: e.ID, Type: stripe.EventType(storable(e.Type)), APIVersion: storable(e.APIVersion), Livemode: e.Livemode, Created: created, Data: &stripe.EventData{Raw: e.Data.Object}}, nil
+}
+
+// maxSeconds is the end of the year 9999: what is later is no time of Stripe's.
+const maxSeconds = 253402300799
+
+// storable is a text without what a database cannot keep.
+func storable(s string) string {
+	return strings.ToValidUTF8(strings.ReplaceAll(s, "\x00", ""), "")
 }
 
 func httpClient(timeout time.Duration) *http.Client { return &http.Client{Timeout: timeout} }

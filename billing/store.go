@@ -20,25 +20,32 @@ var ErrNotFound = errors.New("not found")
 var ErrBusy = errors.New("another change is in progress")
 
 // A Store keeps billing's tables. It is safe for concurrent use.
-type Store struct{ pool *pgxpool.Pool }
+type Store struct {
+	pool *pgxpool.Pool
+	slow chan struct{} // taken by each transaction that asks Stripe something
+}
 
-// NewStore uses a pool of connections to a database that Migrate has prepared.
-func NewStore(pool *pgxpool.Pool) *Store { return &Store{pool: pool} }
+// NewStore uses a pool of connections to a database that Migrate has prepared. Half of them at most are held while Stripe
+// is asked, so that deliveries are stored and pages are shown while Stripe hangs.
+func NewStore(pool *pgxpool.Pool) *Store {
+	return &Store{pool: pool, slow: make(chan struct{}, max(1, pool.Config().MaxConns/2))}
+}
 
 const columns = `user_id::text, stripe_subscription_id, stripe_customer_id, stripe_item_id, stripe_schedule_id, price_id, plan, status::text, unit_amount, currency, interval_days,
-	coalesce(pending_plan, ''), current_period_start, current_period_end, cancel_at_period_end, coalesce(cancel_at, 'epoch'), coalesce(trial_end, 'epoch'), coalesce(canceled_at, 'epoch'), coalesce(ended_at, 'epoch')`
+	coalesce(pending_plan, ''), current_period_start, current_period_end, cancel_at_period_end, coalesce(cancel_at, 'epoch'), coalesce(trial_end, 'epoch'), coalesce(canceled_at, 'epoch'), coalesce(ended_at, 'epoch'), synced_at,
+	EXISTS (SELECT FROM quarantine q WHERE q.stripe_subscription_id = subscriptions.stripe_subscription_id AND q.released_at IS NULL)`
 
 func scan(row pgx.Row) (*Subscription, error) {
 	var s Subscription
 	err := row.Scan(&s.UserID, &s.StripeID, &s.CustomerID, &s.ItemID, &s.ScheduleID, &s.PriceID, &s.Plan, &s.Status, &s.UnitAmount, &s.Currency, &s.IntervalDays,
-		&s.PendingPlan, &s.CurrentPeriodStart, &s.CurrentPeriodEnd, &s.CancelAtPeriodEnd, &s.CancelAt, &s.TrialEnd, &s.CanceledAt, &s.EndedAt)
+		&s.PendingPlan, &s.CurrentPeriodStart, &s.CurrentPeriodEnd, &s.CancelAtPeriodEnd, &s.CancelAt, &s.TrialEnd, &s.CanceledAt, &s.EndedAt, &s.SyncedAt, &s.Quarantined)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, ErrNotFound
 	}
 	if err != nil {
 		return nil, err
 	}
-	for _, t := range []*time.Time{&s.CurrentPeriodStart, &s.CurrentPeriodEnd, &s.CancelAt, &s.TrialEnd, &s.CanceledAt, &s.EndedAt} {
+	for _, t := range []*time.Time{&s.CurrentPeriodStart, &s.CurrentPeriodEnd, &s.CancelAt, &s.TrialEnd, &s.CanceledAt, &s.EndedAt, &s.SyncedAt} {
 		if *t = t.UTC(); t.Unix() == 0 {
 			*t = time.Time{}
 		}
@@ -91,28 +98,47 @@ func (s *Store) Save(ctx context.Context, tx pgx.Tx, sub Subscription, source st
 		if CheckTransition(old.Status, sub.Status) != nil {
 			return false, nil
 		}
-		if sub.UserID = old.UserID; *old == sub {
-			return false, nil
+		same := *old
+		if sub.UserID, same.SyncedAt = old.UserID, sub.SyncedAt; same == sub {
+			_, err := tx.Exec(ctx, `UPDATE subscriptions SET synced_at = greatest(synced_at, $2) WHERE stripe_subscription_id = $1`, sub.StripeID, sub.SyncedAt)
+			return false, err
 		}
 	} else if err := CheckTransition("", sub.Status); err != nil {
 		return false, err
 	}
 	_, err = tx.Exec(ctx, `INSERT INTO subscriptions (user_id, stripe_subscription_id, stripe_customer_id, stripe_item_id, stripe_schedule_id, price_id, plan, status, unit_amount, currency,
-			interval_days, pending_plan, current_period_start, current_period_end, cancel_at_period_end, cancel_at, trial_end, canceled_at, ended_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8::text::subscription_status, $9, $10, $11, nullif($12, ''), $13, $14, $15, $16, $17, $18, $19)
+			interval_days, pending_plan, current_period_start, current_period_end, cancel_at_period_end, cancel_at, trial_end, canceled_at, ended_at, synced_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8::text::subscription_status, $9, $10, $11, nullif($12, ''), $13, $14, $15, $16, $17, $18, $19, $20)
 		ON CONFLICT (stripe_subscription_id) DO UPDATE SET stripe_item_id = excluded.stripe_item_id, stripe_schedule_id = excluded.stripe_schedule_id, price_id = excluded.price_id,
 			plan = excluded.plan, status = excluded.status, unit_amount = excluded.unit_amount, interval_days = excluded.interval_days, pending_plan = excluded.pending_plan,
 			current_period_start = excluded.current_period_start, current_period_end = excluded.current_period_end, cancel_at_period_end = excluded.cancel_at_period_end,
-			cancel_at = excluded.cancel_at, trial_end = excluded.trial_end, canceled_at = excluded.canceled_at, ended_at = excluded.ended_at`,
+			cancel_at = excluded.cancel_at, trial_end = excluded.trial_end, canceled_at = excluded.canceled_at, ended_at = excluded.ended_at, synced_at = greatest(subscriptions.synced_at, excluded.synced_at)`,
 		sub.UserID, sub.StripeID, sub.CustomerID, sub.ItemID, sub.ScheduleID, sub.PriceID, sub.Plan, string(sub.Status), sub.UnitAmount, sub.Currency, sub.IntervalDays, sub.PendingPlan,
-		sub.CurrentPeriodStart, sub.CurrentPeriodEnd, sub.CancelAtPeriodEnd, orNull(sub.CancelAt), orNull(sub.TrialEnd), orNull(sub.CanceledAt), orNull(sub.EndedAt))
+		sub.CurrentPeriodStart, sub.CurrentPeriodEnd, sub.CancelAtPeriodEnd, orNull(sub.CancelAt), orNull(sub.TrialEnd), orNull(sub.CanceledAt), orNull(sub.EndedAt), sub.SyncedAt)
 	if violates(err, "subscriptions_one_live") {
 		return false, ErrSecondSubscription
 	}
 	if err != nil {
 		return false, fmt.Errorf("writing subscription %s: %v", sub.StripeID, err)
 	}
+	if old == nil || old.Quarantined != sub.Quarantined {
+		if err := quarantineTurned(ctx, tx, sub); err != nil {
+			return false, fmt.Errorf("releasing subscription %s: %v", sub.StripeID, err)
+		}
+	}
 	return true, audit(ctx, tx, old, &sub, source)
+}
+
+// quarantineTurned releases a subscription with which nothing is wrong any more. Other instances hear of it and of the
+// contrary: the row itself is as it was.
+func quarantineTurned(ctx context.Context, tx pgx.Tx, sub Subscription) error {
+	if !sub.Quarantined {
+		if _, err := tx.Exec(ctx, `UPDATE quarantine SET released_at = now() WHERE stripe_subscription_id = $1 AND released_at IS NULL`, sub.StripeID); err != nil {
+			return err
+		}
+	}
+	_, err := tx.Exec(ctx, `SELECT pg_notify('billing_subscriptions', $1)`, sub.UserID)
+	return err
 }
 
 func orNull(t time.Time) *time.Time {
@@ -148,24 +174,17 @@ func record(ctx context.Context, tx pgx.Tx, userID, subscriptionID, source strin
 	if err != nil {
 		return err
 	}
-	source, event, ok := splitSource(source)
+	actor, _, _ := strings.Cut(source, ":")
 	var eventID *string
-	if ok {
-		eventID = &event
+	if event, ok := strings.CutPrefix(source, "event:"); ok {
+		actor, source, eventID = "stripe", "event", &event
 	}
-	if _, err := tx.Exec(ctx, `INSERT INTO audit_logs (user_id, stripe_subscription_id, source, event_id, before, after)
-		SELECT $1, $2, CASE WHEN again THEN 'replay' ELSE $3 END, CASE WHEN again THEN NULL ELSE $4 END, $5, $6
-		FROM (SELECT EXISTS (SELECT FROM audit_logs WHERE event_id = $4 AND stripe_subscription_id = $2) AS again) AS seen`, userID, subscriptionID, source, eventID, old, now); err != nil {
+	if _, err := tx.Exec(ctx, `INSERT INTO audit_logs (user_id, subscription_id, stripe_subscription_id, actor, source, event_id, "from", "to")
+		SELECT $1, (SELECT id FROM subscriptions WHERE stripe_subscription_id = $2), $2, $3, CASE WHEN again THEN 'replay' ELSE $4 END, CASE WHEN again THEN NULL ELSE $5 END, $6, $7
+		FROM (SELECT EXISTS (SELECT FROM audit_logs WHERE event_id = $5 AND stripe_subscription_id = $2) AS again) AS seen`, userID, subscriptionID, actor, source, eventID, old, now); err != nil {
 		return fmt.Errorf("writing the audit log: %v", err)
 	}
 	return nil
-}
-
-func splitSource(source string) (kind, event string, ok bool) {
-	if id, ok := strings.CutPrefix(source, "event:"); ok {
-		return "event", id, true
-	}
-	return source, "", false
 }
 
 // An Invoice is one line of a user's billing history.
@@ -215,6 +234,15 @@ func (s *Store) Invoices(ctx context.Context, userID, after string, limit int) (
 	return invoices, err
 }
 
+// ownInvoice returns ErrNotFound for an invoice that is not there, or is another user's.
+func (s *Store) ownInvoice(ctx context.Context, userID, id string) error {
+	err := s.pool.QueryRow(ctx, `SELECT FROM invoices WHERE id = $1 AND user_id = $2`, id, userID).Scan()
+	if errors.Is(err, pgx.ErrNoRows) {
+		return ErrNotFound
+	}
+	return err
+}
+
 // LockCustomer waits for the lock that orders everything that is done for one customer, until the transaction ends.
 func LockCustomer(ctx context.Context, tx pgx.Tx, customerID string) error {
 	_, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtextextended($1, 0))`, "billing:"+customerID)
@@ -224,4 +252,15 @@ func LockCustomer(ctx context.Context, tx pgx.Tx, customerID string) error {
 // InTx runs f in a transaction, which is kept when f returns nil.
 func (s *Store) InTx(ctx context.Context, f func(tx pgx.Tx) error) error {
 	return pgx.BeginFunc(ctx, s.pool, f)
+}
+
+// slowTx is InTx for a transaction in which Stripe is asked.
+func (s *Store) slowTx(ctx context.Context, f func(tx pgx.Tx) error) error {
+	select {
+	case s.slow <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-s.slow }()
+	return s.InTx(ctx, f)
 }

@@ -73,7 +73,7 @@ func TestAuditLogHoldsEveryChangeAndCannotBeChanged(t *testing.T) {
 	if err := pool.QueryRow(ctx, "SELECT count(*) FROM audit_logs").Scan(&rows); err != nil || rows != 2 {
 		t.Errorf("%d audit rows (%v), want 2", rows, err)
 	}
-	if err := pool.QueryRow(ctx, "SELECT source, before->>'cancel_at_period_end', after->>'cancel_at_period_end' FROM audit_logs ORDER BY id DESC LIMIT 1").Scan(&source, &before, &after); err != nil || source != "test" || before != "false" || after != "true" {
+	if err := pool.QueryRow(ctx, "SELECT source, \"from\"->>'cancel_at_period_end', \"to\"->>'cancel_at_period_end' FROM audit_logs ORDER BY id DESC LIMIT 1").Scan(&source, &before, &after); err != nil || source != "test" || before != "false" || after != "true" {
 		t.Errorf("last row: %q %q %q (%v)", source, before, after, err)
 	}
 	for _, statement := range []string{"UPDATE audit_logs SET source = 'x'", "DELETE FROM audit_logs", "TRUNCATE audit_logs"} {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -17,10 +19,13 @@ import (
 type Syncer struct {
 	store  *Store
 	stripe *Stripe
+	alarm  func(*Quarantined) // rings when a subscription that we have is set aside
 }
 
 // NewSyncer makes one.
-func NewSyncer(store *Store, s *Stripe) *Syncer { return &Syncer{store: store, stripe: s} }
+func NewSyncer(store *Store, s *Stripe) *Syncer {
+	return &Syncer{store: store, stripe: s, alarm: func(*Quarantined) {}}
+}
 
 func (s *Stripe) now() time.Time {
 	if s.config.Now != nil {
@@ -43,14 +48,22 @@ func (s *Syncer) Sync(ctx context.Context, subscriptionID, source string) error 
 		customer = known.CustomerID
 	} else if !errors.Is(err, ErrNotFound) {
 		return err
-	} else {
-		hint, err := s.stripe.fetch(ctx, subscriptionID)
-		if err != nil {
-			return fmt.Errorf("fetching subscription %s: %w", subscriptionID, err)
-		}
-		customer = hint.Customer.ID
+	} else if customer, err = s.stripe.customerOf(ctx, subscriptionID); err != nil {
+		return err
 	}
-	return s.store.InTx(ctx, func(tx pgx.Tx) error { return s.SyncTx(ctx, tx, customer, subscriptionID, source) })
+	return s.store.slowTx(ctx, func(tx pgx.Tx) error { return s.SyncTx(ctx, tx, customer, subscriptionID, source) })
+}
+
+// customerOf asks Stripe whose a subscription is.
+func (s *Stripe) customerOf(ctx context.Context, subscriptionID string) (string, error) {
+	hint, err := s.fetch(ctx, subscriptionID)
+	if err != nil {
+		return "", fmt.Errorf("fetching subscription %s: %w", subscriptionID, err)
+	}
+	if hint.Customer == nil || hint.Customer.ID == "" {
+		return "", fmt.Errorf("subscription %s: %w: it has no customer", subscriptionID, ErrForeign)
+	}
+	return hint.Customer.ID, nil
 }
 
 // ErrForeign means that an object is none of ours: another application's, a customer who is unknown or was erased.
@@ -69,70 +82,106 @@ func (s *Syncer) SyncTx(ctx context.Context, tx pgx.Tx, customerID, subscription
 	if err := LockCustomer(ctx, tx, customerID); err != nil {
 		return err
 	}
+	asked := s.stripe.now().UTC().Truncate(time.Microsecond)
 	remote, err := s.stripe.fetch(ctx, subscriptionID)
 	if err != nil {
 		return fmt.Errorf("fetching subscription %s: %w", subscriptionID, err)
 	}
-	sub, err := s.read(ctx, tx, remote)
+	sub, reason, err := s.read(ctx, tx, remote)
 	if err != nil {
 		return err
+	}
+	sub.SyncedAt = asked
+	if reason != "" {
+		return s.odd(ctx, tx, sub, reason, source)
 	}
 	_, err = s.store.Save(ctx, tx, sub, source)
 	return err
 }
 
-// read turns Stripe's subscription into ours.
-func (s *Syncer) read(ctx context.Context, tx pgx.Tx, r *stripe.Subscription) (Subscription, error) {
+// read turns Stripe's subscription into ours. The reason says why it is not charged as one of our plans is, "" when it is.
+func (s *Syncer) read(ctx context.Context, tx pgx.Tx, r *stripe.Subscription) (sub Subscription, reason string, err error) {
 	if r.Customer == nil {
-		return Subscription{}, fmt.Errorf("subscription %s: %w: it has no customer", r.ID, ErrForeign)
+		return sub, "", fmt.Errorf("subscription %s: %w: it has no customer", r.ID, ErrForeign)
 	}
 	userID, err := userOf(ctx, tx, r.Customer.ID, r.ID)
 	if errors.Is(err, ErrNotFound) {
-		return Subscription{}, fmt.Errorf("subscription %s: %w: customer %s is unknown", r.ID, ErrForeign, r.Customer.ID)
+		return sub, "", fmt.Errorf("subscription %s: %w: customer %s is unknown", r.ID, ErrForeign, r.Customer.ID)
 	}
 	if err != nil {
-		return Subscription{}, err
+		return sub, "", err
 	}
-	sub := Subscription{UserID: userID, StripeID: r.ID, CustomerID: r.Customer.ID, Status: Status(r.Status), CurrentPeriodStart: at(r.CurrentPeriodStart), CurrentPeriodEnd: at(r.CurrentPeriodEnd),
+	sub = Subscription{UserID: userID, StripeID: r.ID, CustomerID: r.Customer.ID, Status: Status(r.Status), CurrentPeriodStart: at(r.CurrentPeriodStart), CurrentPeriodEnd: at(r.CurrentPeriodEnd),
 		CancelAtPeriodEnd: r.CancelAtPeriodEnd, CancelAt: at(r.CancelAt), TrialEnd: at(r.TrialEnd), CanceledAt: at(r.CanceledAt), EndedAt: at(r.EndedAt)}
 	if r.Items == nil || len(r.Items.Data) != 1 || r.Items.Data[0].Price == nil {
-		return s.odd(ctx, tx, sub, "it has not exactly one item")
+		return sub, "it has not exactly one item", nil
 	}
 	item := r.Items.Data[0]
-	terms := termsOf(item.Price)
-	plan, err := s.planOf(ctx, tx, item.Price.ID)
+	plan, known, err := s.planOf(ctx, tx, item.Price.ID)
+	if err != nil {
+		return sub, "", err
+	}
+	terms := termsOf(item.Price).or(known)
 	switch {
-	case err != nil:
-		return Subscription{}, err
 	case plan == "":
-		return s.odd(ctx, tx, sub, "price "+item.Price.ID+" stands for no plan")
+		return sub, "price " + item.Price.ID + " stands for no plan", nil
+	case r.Currency != "" && !strings.EqualFold(string(r.Currency), "usd"):
+		return sub, "its currency is " + strings.ToLower(string(r.Currency)), nil
 	case terms.Currency != "usd":
-		return s.odd(ctx, tx, sub, "its currency is "+terms.Currency)
-	case terms.IntervalDays == 0:
-		return s.odd(ctx, tx, sub, "price "+item.Price.ID+" is not charged by days")
+		return sub, "its currency is " + terms.Currency, nil
+	case terms.IntervalDays <= 0:
+		return sub, "price " + item.Price.ID + " is not charged by days", nil
 	}
 	sub.ItemID, sub.PriceID, sub.Plan, sub.UnitAmount, sub.Currency, sub.IntervalDays = item.ID, item.Price.ID, plan, terms.Amount, terms.Currency, terms.IntervalDays
 	if r.Schedule != nil && r.Schedule.ID != "" {
 		sub.ScheduleID = r.Schedule.ID
-		if sub.PendingPlan, err = s.pending(ctx, tx, r.Schedule.ID, plan); err != nil {
-			return Subscription{}, err
-		}
+		sub.PendingPlan, err = s.pending(ctx, tx, r.Schedule.ID, plan)
 	}
-	return sub, nil
+	return sub, "", err
 }
 
-// odd is what becomes of a subscription whose price is none of ours. One that is unknown so far is quarantined; one that
-// we have keeps its plan and follows its status, so that an end is not missed.
-func (s *Syncer) odd(ctx context.Context, tx pgx.Tx, sub Subscription, reason string) (Subscription, error) {
+// odd is what becomes of a subscription that is not charged as one of our plans is. One that is unknown so far is kept
+// out; one that we have keeps its plan and follows its status, so that an end is not missed. Neither gives access.
+//
+// spec:subscription-billing/12.2
+func (s *Syncer) odd(ctx context.Context, tx pgx.Tx, sub Subscription, reason, source string) error {
+	q := &Quarantined{sub.StripeID, sub.CustomerID, sub.UserID, reason}
 	known, err := scan(tx.QueryRow(ctx, `SELECT `+columns+` FROM subscriptions WHERE stripe_subscription_id = $1`, sub.StripeID))
 	if errors.Is(err, ErrNotFound) {
-		return Subscription{}, &Quarantined{sub.StripeID, sub.CustomerID, sub.UserID, reason}
+		return q
 	}
 	if err != nil {
-		return Subscription{}, err
+		return err
 	}
 	sub.ItemID, sub.PriceID, sub.Plan, sub.UnitAmount, sub.Currency, sub.IntervalDays = known.ItemID, known.PriceID, known.Plan, known.UnitAmount, known.Currency, known.IntervalDays
-	return sub, nil
+	sub.Quarantined = known.Quarantined || !sub.Status.Terminal()
+	if _, err := s.store.Save(ctx, tx, sub, source); err != nil || known.Quarantined || !sub.Quarantined {
+		return err
+	}
+	s.alarm(q)
+	_, err = setAside(ctx, tx, q, source)
+	return err
+}
+
+func quarantineAlarm(log *slog.Logger, q *Quarantined) {
+	log.Error("a subscription is quarantined", "subscription", q.SubscriptionID, "reason", q.Reason)
+}
+
+// setAside notes a subscription that must not give access, and tells whether that is new.
+func setAside(ctx context.Context, tx pgx.Tx, q *Quarantined, source string) (bool, error) {
+	tag, err := tx.Exec(ctx, `INSERT INTO quarantine (stripe_subscription_id, stripe_customer_id, user_id, reason, event_id) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (stripe_subscription_id) DO UPDATE SET released_at = NULL, reason = excluded.reason, event_id = excluded.event_id WHERE quarantine.released_at IS NOT NULL`,
+		q.SubscriptionID, q.CustomerID, q.UserID, q.Reason, strings.TrimPrefix(source, "event:"))
+	return tag.RowsAffected() > 0, err
+}
+
+// quarantine keeps out a subscription that was unknown so far, and notes it once, in the audit log too.
+func quarantine(ctx context.Context, tx pgx.Tx, q *Quarantined, source string) error {
+	isNew, err := setAside(ctx, tx, q, source)
+	if err != nil || !isNew {
+		return err
+	}
+	return record(ctx, tx, q.UserID, q.SubscriptionID, source, nil, map[string]string{"quarantined": q.Reason})
 }
 
 // userOf finds the user of a customer; one that was replaced is known by its subscription. An erased user has none.
@@ -145,16 +194,18 @@ func userOf(ctx context.Context, tx pgx.Tx, customerID, subscriptionID string) (
 	return userID, err
 }
 
-// planOf is the plan that a price stands for, or stood for once; "" for none.
-func (s *Syncer) planOf(ctx context.Context, tx pgx.Tx, priceID string) (plan Plan, err error) {
+// planOf is the plan that a price stands for, or stood for once, and its terms; "" for none.
+//
+// spec:subscription-billing/12.1
+func (s *Syncer) planOf(ctx context.Context, tx pgx.Tx, priceID string) (plan Plan, t Terms, err error) {
 	if plan, ok := s.stripe.config.PlanOf(priceID); ok {
-		return plan, nil
+		return plan, s.stripe.config.Terms(plan), nil
 	}
-	err = tx.QueryRow(ctx, `SELECT plan FROM prices WHERE price_id = $1`, priceID).Scan(&plan)
+	err = tx.QueryRow(ctx, `SELECT plan, amount, currency, interval_days FROM prices WHERE price_id = $1`, priceID).Scan(&plan, &t.Amount, &t.Currency, &t.IntervalDays)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return "", nil
+		return "", Terms{}, nil
 	}
-	return plan, err
+	return plan, t, err
 }
 
 // pending is the plan that a schedule changes to, "" for none.
@@ -166,7 +217,7 @@ func (s *Syncer) pending(ctx context.Context, tx pgx.Tx, scheduleID string, now 
 		return "", fmt.Errorf("fetching schedule %s: %w", scheduleID, err)
 	}
 	if n := len(schedule.Phases); n > 1 && len(schedule.Phases[n-1].Items) == 1 && schedule.Phases[n-1].Items[0].Price != nil {
-		plan, err := s.planOf(ctx, tx, schedule.Phases[n-1].Items[0].Price.ID)
+		plan, _, err := s.planOf(ctx, tx, schedule.Phases[n-1].Items[0].Price.ID)
 		if err != nil || plan != now {
 			return plan, err
 		}
@@ -194,7 +245,7 @@ func (s *Store) RememberPrices(ctx context.Context, c Config) error {
 		}
 		for _, plan := range []Plan{Monthly, Annual} {
 			t := c.Terms(plan)
-			if _, err := tx.Exec(ctx, `INSERT INTO prices (price_id, plan, unit_amount, currency, interval_days, active) VALUES ($1, $2, $3, $4, $5, true)
+			if _, err := tx.Exec(ctx, `INSERT INTO prices (price_id, plan, amount, currency, interval_days, active) VALUES ($1, $2, $3, $4, $5, true)
 				ON CONFLICT (price_id) DO UPDATE SET active = true`, c.Prices[plan], plan, t.Amount, t.Currency, t.IntervalDays); err != nil {
 				return err
 			}

@@ -15,14 +15,23 @@ func TestEntitlementEndsWithThePeriod(t *testing.T) {
 		at   time.Time
 		want bool
 	}{
-		"active":                       {billing.Subscription{Status: billing.Active, CurrentPeriodEnd: end}, end.Add(-time.Second), true},
-		"cancelled, a second before":   {billing.Subscription{Status: billing.Active, CancelAtPeriodEnd: true, CanceledAt: end.AddDate(0, 0, -20), CurrentPeriodEnd: end}, end.Add(-time.Second), true},
-		"cancelled, at the end":        {billing.Subscription{Status: billing.Active, CancelAtPeriodEnd: true, CurrentPeriodEnd: end}, end, false},
-		"cancelled, event a day late":  {billing.Subscription{Status: billing.Active, CancelAtPeriodEnd: true, CurrentPeriodEnd: end}, end.AddDate(0, 0, 1), false},
-		"ended now, trial not over":    {billing.Subscription{Status: billing.Canceled, TrialEnd: end.AddDate(0, 0, 9), CurrentPeriodEnd: end}, end.Add(-time.Hour), false},
-		"incomplete":                   {billing.Subscription{Status: billing.Incomplete, CurrentPeriodEnd: end}, end.Add(-time.Hour), false},
-		"unpaid":                       {billing.Subscription{Status: billing.Unpaid, CurrentPeriodEnd: end}, end.Add(-time.Hour), false},
-		"past due, Stripe still tries": {billing.Subscription{Status: billing.PastDue, CurrentPeriodEnd: end}, end.Add(time.Hour), true},
+		"active":                                   {billing.Subscription{Status: billing.Active, CurrentPeriodEnd: end}, end.Add(-time.Second), true},
+		"cancelled, a second before":               {billing.Subscription{Status: billing.Active, CancelAtPeriodEnd: true, CanceledAt: end.AddDate(0, 0, -20), CurrentPeriodEnd: end}, end.Add(-time.Second), true},
+		"cancelled, at the end":                    {billing.Subscription{Status: billing.Active, CancelAtPeriodEnd: true, CurrentPeriodEnd: end}, end, false},
+		"cancelled, event a day late":              {billing.Subscription{Status: billing.Active, CancelAtPeriodEnd: true, CurrentPeriodEnd: end}, end.AddDate(0, 0, 1), false},
+		"ended now, trial not over":                {billing.Subscription{Status: billing.Canceled, TrialEnd: end.AddDate(0, 0, 9), CurrentPeriodEnd: end}, end.Add(-time.Hour), false},
+		"incomplete":                               {billing.Subscription{Status: billing.Incomplete, CurrentPeriodEnd: end}, end.Add(-time.Hour), false},
+		"unpaid":                                   {billing.Subscription{Status: billing.Unpaid, CurrentPeriodEnd: end}, end.Add(-time.Hour), false},
+		"past due, Stripe still tries":             {billing.Subscription{Status: billing.PastDue, CurrentPeriodEnd: end}, end.Add(time.Hour), true},
+		"active, nothing heard for two days":       {billing.Subscription{Status: billing.Active, CurrentPeriodEnd: end}, end.Add(48 * time.Hour), true},
+		"active, nothing heard for three days":     {billing.Subscription{Status: billing.Active, CurrentPeriodEnd: end}, end.Add(72 * time.Hour), false},
+		"trial, nothing heard for three days":      {billing.Subscription{Status: billing.Trialing, CurrentPeriodEnd: end, TrialEnd: end}, end.Add(72 * time.Hour), false},
+		"past due, as Stripe said after the end":   {billing.Subscription{Status: billing.PastDue, CurrentPeriodEnd: end, SyncedAt: end.Add(time.Hour)}, end.Add(100 * time.Hour), true},
+		"active, as Stripe said before the end":    {billing.Subscription{Status: billing.Active, CurrentPeriodEnd: end, SyncedAt: end.Add(-time.Hour)}, end.Add(100 * time.Hour), false},
+		"cancelled, and Stripe is late with it":    {billing.Subscription{Status: billing.Active, CancelAtPeriodEnd: true, CurrentPeriodEnd: end, SyncedAt: end.Add(time.Hour)}, end.Add(2 * time.Hour), false},
+		"ends at a time that Stripe set, before":   {billing.Subscription{Status: billing.Active, CancelAt: end.AddDate(0, 0, -1), CurrentPeriodEnd: end}, end.AddDate(0, 0, -1).Add(-time.Second), true},
+		"ends at a time that Stripe set, after it": {billing.Subscription{Status: billing.Active, CancelAt: end.AddDate(0, 0, -1), CurrentPeriodEnd: end}, end.AddDate(0, 0, -1), false},
+		"quarantined":                              {billing.Subscription{Status: billing.Active, Quarantined: true, CurrentPeriodEnd: end}, end.Add(-time.Hour), false},
 	} {
 		if got := c.sub.Entitled(c.at); got != c.want {
 			t.Errorf("%s: entitled %v, want %v", name, got, c.want)

@@ -8,9 +8,11 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/stripe/stripe-go/v76"
 )
 
 // maxEvent bounds a delivery, in bytes.
@@ -25,7 +27,12 @@ type Webhook struct {
 	now    func() time.Time
 	log    *slog.Logger
 	stored func() // told of every event that was stored
+
+	versions sync.Map // of the interface that events came in: the alarm about one rings once
 }
+
+// receiveTimeout is how long a delivery waits for the database: Stripe is answered within five seconds.
+const receiveTimeout = 4 * time.Second
 
 // NewWebhook makes the endpoint. now is the clock that signatures are checked against; nil for the real one.
 func NewWebhook(store *Store, c Config, now func() time.Time, log *slog.Logger) (*Webhook, error) {
@@ -57,19 +64,24 @@ func (h *Webhook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	event, err := VerifyEvent(payload, r.Header.Get("Stripe-Signature"), h.config.WebhookSecrets, h.now())
 	if err != nil {
 		h.log.Warn("a delivery was refused", "error", err)
-		http.Error(w, "the signature does not fit", http.StatusBadRequest)
+		text := ErrSignature.Error()
+		if errors.Is(err, ErrPayload) {
+			text = ErrPayload.Error()
+		}
+		http.Error(w, text, http.StatusBadRequest)
 		return
-	}
-	customer := ""
-	if event.Data != nil {
-		customer = customerOf(event.Data.Raw)
 	}
 	if event.Livemode != h.config.Live() {
 		h.log.Warn("an event of the other mode was left out", "event", event.ID, "livemode", event.Livemode)
 		w.WriteHeader(http.StatusOK)
 		return
 	}
-	if err := h.store.Receive(r.Context(), event.ID, string(event.Type), event.APIVersion, event.Livemode, customer, payload); err != nil {
+	if _, known := h.versions.LoadOrStore(event.APIVersion, true); !known && event.APIVersion != stripe.APIVersion {
+		h.log.Error("the endpoint at Stripe speaks another version of the interface; its events are processed all the same", "version", event.APIVersion, "want", stripe.APIVersion)
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), receiveTimeout)
+	defer cancel()
+	if err := h.store.Receive(ctx, event, payload); err != nil {
 		h.log.Error("an event could not be stored", "event", event.ID, "error", err)
 		http.Error(w, "try again", http.StatusServiceUnavailable)
 		return
@@ -79,12 +91,17 @@ func (h *Webhook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // Receive stores an event in the inbox. The same event again changes nothing. What the database cannot keep of a payload
-// (a NUL in a text) is left out, since delivering it again would not help: the worker fetches what it needs.
-func (s *Store) Receive(ctx context.Context, id, kind, version string, livemode bool, customer string, payload []byte) error {
-	const insert = `INSERT INTO stripe_events (id, type, api_version, livemode, customer, payload) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (id) DO NOTHING`
-	_, err := s.pool.Exec(ctx, insert, id, kind, version, livemode, customer, payload)
+// (a NUL in a text, nesting without end) is left out, since delivering it again would not help: the worker fetches what it
+// needs.
+func (s *Store) Receive(ctx context.Context, e stripe.Event, payload []byte) error {
+	const insert = `INSERT INTO stripe_events (id, type, api_version, livemode, created, customer, payload) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO NOTHING`
+	customer, created := "", orNull(at(e.Created))
+	if e.Data != nil {
+		customer = storable(customerOf(e.Data.Raw))
+	}
+	_, err := s.pool.Exec(ctx, insert, e.ID, e.Type, e.APIVersion, e.Livemode, created, customer, payload)
 	var refused *pgconn.PgError
-	if errors.As(err, &refused) && strings.HasPrefix(refused.Code, "22") {
+	if errors.As(err, &refused) && (strings.HasPrefix(refused.Code, "22") || strings.HasPrefix(refused.Code, "54")) {
 		var event struct {
 			Data struct {
 				Object eventObject `json:"object"`
@@ -93,10 +110,12 @@ func (s *Store) Receive(ctx context.Context, id, kind, version string, livemode 
 		if json.Unmarshal(payload, &event) != nil {
 			return err
 		}
+		o := &event.Data.Object
+		*o = eventObject{ID: storable(o.ID), Object: storable(o.Object), Customer: reference(storable(string(o.Customer))), Subscription: reference(storable(string(o.Subscription)))}
 		if payload, err = json.Marshal(event); err != nil {
 			return err
 		}
-		_, err = s.pool.Exec(ctx, insert, id, kind, version, livemode, customer, payload)
+		_, err = s.pool.Exec(ctx, insert, e.ID, e.Type, e.APIVersion, e.Livemode, created, customer, payload)
 	}
 	return err
 }
@@ -113,11 +132,10 @@ func (r *reference) UnmarshalJSON(data []byte) error {
 	var object struct {
 		ID string `json:"id"`
 	}
-	if err := json.Unmarshal(data, &object); err != nil {
-		return err
+	if json.Unmarshal(data, &object) == nil {
+		*r = reference(object.ID)
 	}
-	*r = reference(object.ID)
-	return nil
+	return nil // what is neither says nothing, in an event that may be another application's
 }
 
 // An eventObject is what is read of an event's object; everything else is fetched.

@@ -27,7 +27,9 @@ type Worker struct {
 
 // NewWorker makes one. Events whose processing fails are tried again after 1, 2, 4 … seconds.
 func NewWorker(store *Store, s *Stripe, log *slog.Logger) *Worker {
-	return &Worker{store: store, stripe: s, sync: NewSyncer(store, s), log: log, wake: make(chan struct{}, 1)}
+	w := &Worker{store: store, stripe: s, sync: NewSyncer(store, s), log: log, wake: make(chan struct{}, 1)}
+	w.sync.alarm = func(q *Quarantined) { quarantineAlarm(log, q) }
+	return w
 }
 
 // Run drains the inbox until ctx is done: when it is told that an event came, and every interval, for those that other
@@ -115,7 +117,7 @@ func (w *Worker) one(ctx context.Context, due time.Time) (what outcome, err erro
 	var e inboxEvent
 	var failure error
 	var set *Quarantined
-	err = w.store.InTx(ctx, func(tx pgx.Tx) error {
+	err = w.store.slowTx(ctx, func(tx pgx.Tx) error {
 		err := tx.QueryRow(ctx, `SELECT id, type, customer, payload, attempts FROM stripe_events WHERE processed_at IS NULL AND next_attempt_at <= $2 AND attempts < $1
 			ORDER BY received_at, id LIMIT 1 FOR UPDATE SKIP LOCKED`, maxAttempts, due).Scan(&e.id, &e.kind, &e.customer, &e.payload, &e.attempts)
 		if errors.Is(err, pgx.ErrNoRows) {
@@ -143,7 +145,7 @@ func (w *Worker) one(ctx context.Context, due time.Time) (what outcome, err erro
 		case failure == nil:
 		case errors.As(failure, &set):
 			note = trim(failure)
-			if err := quarantine(ctx, tx, set, e.id); err != nil {
+			if err := quarantine(ctx, tx, set, "event:"+e.id); err != nil {
 				return err
 			}
 		case isForeign(failure):
@@ -162,7 +164,7 @@ func (w *Worker) one(ctx context.Context, due time.Time) (what outcome, err erro
 		return nothing, err
 	case failure == nil:
 	case set != nil:
-		w.log.Error("a subscription is quarantined", "event", e.id, "subscription", set.SubscriptionID, "reason", set.Reason)
+		quarantineAlarm(w.log, set)
 	case isForeign(failure):
 		w.log.Warn("an event was set aside", "event", e.id, "type", e.kind, "error", failure)
 	case e.attempts+1 >= maxAttempts:
@@ -175,19 +177,6 @@ func (w *Worker) one(ctx context.Context, due time.Time) (what outcome, err erro
 
 // scrubbed is what remains of an event's payload after an erasure.
 const scrubbed = `jsonb_build_object('id', id, 'type', type, 'erased', true)`
-
-// quarantine notes a subscription that must not give access, once, in the audit log too.
-func quarantine(ctx context.Context, tx pgx.Tx, q *Quarantined, eventID string) error {
-	tag, err := tx.Exec(ctx, `INSERT INTO quarantine (stripe_subscription_id, stripe_customer_id, user_id, reason, event_id) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`, q.SubscriptionID, q.CustomerID, q.UserID, q.Reason, eventID)
-	if err != nil || tag.RowsAffected() == 0 {
-		return err
-	}
-	source := "event:" + eventID
-	if eventID == "" {
-		source = "job:reconcile"
-	}
-	return record(ctx, tx, q.UserID, q.SubscriptionID, source, nil, map[string]string{"quarantined": q.Reason})
-}
 
 // effect does what an event hints at. Types that are not known have none.
 func (w *Worker) effect(ctx context.Context, tx pgx.Tx, e inboxEvent) error {
@@ -221,7 +210,7 @@ func (w *Worker) effect(ctx context.Context, tx pgx.Tx, e inboxEvent) error {
 		if err := w.subscription(ctx, tx, string(o.Customer), string(o.Subscription), source); err != nil {
 			return err
 		}
-		return w.invoice(ctx, tx, string(o.Customer), o.ID)
+		return w.invoice(ctx, tx, o, e.kind, source)
 	case e.kind == "customer.deleted":
 		return w.customerDeleted(ctx, tx, o.ID, source)
 	}
@@ -231,8 +220,14 @@ func (w *Worker) effect(ctx context.Context, tx pgx.Tx, e inboxEvent) error {
 // subscription writes a subscription as it is at Stripe. When it is a second live one (two sessions were paid), the older
 // of the two stays.
 func (w *Worker) subscription(ctx context.Context, tx pgx.Tx, customerID, id, source string) error {
-	if id == "" || customerID == "" {
+	if id == "" {
 		return nil
+	}
+	if customerID == "" {
+		var err error
+		if customerID, err = w.stripe.customerOf(ctx, id); err != nil {
+			return err
+		}
 	}
 	err := pgx.BeginFunc(ctx, tx, func(try pgx.Tx) error { return w.sync.SyncTx(ctx, try, customerID, id, source) })
 	if !errors.Is(err, ErrSecondSubscription) {
@@ -261,6 +256,9 @@ func (w *Worker) resolveSecond(ctx context.Context, tx pgx.Tx, id, source string
 	other, err := w.stripe.fetch(ctx, otherID)
 	if err != nil {
 		return fmt.Errorf("fetching the first subscription %s: %w", otherID, err)
+	}
+	if Status(other.Status).Terminal() { // it ended, and the event that says so is late
+		return w.sync.SyncTx(ctx, tx, otherCustomer, otherID, source)
 	}
 	newer := this
 	if other.Created > this.Created {
@@ -293,10 +291,18 @@ func (w *Worker) refund(ctx context.Context, tx pgx.Tx, userID string, sub *stri
 	if err != nil {
 		return err
 	}
-	if in.AmountPaid == 0 || in.PaymentIntent == nil {
+	params := &stripe.RefundParams{Reason: stripe.String("duplicate")}
+	switch {
+	case in.AmountPaid == 0:
+		return nil
+	case in.PaymentIntent != nil:
+		params.PaymentIntent = stripe.String(in.PaymentIntent.ID)
+	case in.Charge != nil:
+		params.Charge = stripe.String(in.Charge.ID)
+	default:
+		w.log.Error("what was paid for a second subscription could not be returned; return it by hand", "subscription", sub.ID, "invoice", in.ID)
 		return nil
 	}
-	params := &stripe.RefundParams{PaymentIntent: stripe.String(in.PaymentIntent.ID), Reason: stripe.String("duplicate")}
 	params.Context = ctx
 	params.SetIdempotencyKey("second-refund:" + sub.ID)
 	var refused *stripe.Error
@@ -352,7 +358,8 @@ func (w *Worker) fetchInvoice(ctx context.Context, id string) (*stripe.Invoice, 
 
 // invoice writes an invoice as it is at Stripe, and queues the mails about its payment: one for each attempt that failed,
 // none while the first payment is still open, and one when a payment went through after all.
-func (w *Worker) invoice(ctx context.Context, tx pgx.Tx, customerID, id string) error {
+func (w *Worker) invoice(ctx context.Context, tx pgx.Tx, o eventObject, kind, source string) error {
+	customerID, id := string(o.Customer), o.ID
 	if err := LockCustomer(ctx, tx, customerID); err != nil {
 		return err
 	}
@@ -360,9 +367,15 @@ func (w *Worker) invoice(ctx context.Context, tx pgx.Tx, customerID, id string) 
 	if err != nil {
 		return err
 	}
-	subscriptionID := ""
-	if in.Subscription != nil {
+	if customerID == "" && in.Customer != nil {
+		customerID = in.Customer.ID
+	}
+	subscriptionID := string(o.Subscription)
+	if in.Subscription != nil && subscriptionID == "" { // later versions of the interface name it elsewhere
 		subscriptionID = in.Subscription.ID
+		if err := w.subscription(ctx, tx, customerID, subscriptionID, source); err != nil {
+			return err
+		}
 	}
 	userID, err := userOf(ctx, tx, customerID, subscriptionID)
 	if errors.Is(err, ErrNotFound) {
@@ -384,21 +397,21 @@ func (w *Worker) invoice(ctx context.Context, tx pgx.Tx, customerID, id string) 
 		}
 		return queueMail(ctx, tx, "fixed:"+in.ID, userID, MailPaymentFixed, data)
 	case stripe.InvoiceStatusOpen, stripe.InvoiceStatusUncollectible:
-		if in.AttemptCount == 0 || in.AmountDue == 0 {
+		if in.AttemptCount == 0 && kind != "invoice.payment_failed" || in.AmountDue == 0 {
 			return nil
 		}
 		var incomplete bool // the page of the payment has told the user already
 		if err := tx.QueryRow(ctx, `SELECT NOT EXISTS (SELECT FROM subscriptions WHERE stripe_subscription_id = $1 AND status NOT IN ('incomplete', 'incomplete_expired'))`, subscriptionID).Scan(&incomplete); err != nil || incomplete {
 			return err
 		}
-		kind := MailPaymentFailed
+		mail := MailPaymentFailed
 		switch {
 		case in.PaymentIntent != nil && in.PaymentIntent.Status == stripe.PaymentIntentStatusRequiresAction:
-			kind = MailPaymentAction
+			mail = MailPaymentAction
 		case in.NextPaymentAttempt == 0:
-			kind = MailPaymentFinal
+			mail = MailPaymentFinal
 		}
-		return queueMail(ctx, tx, fmt.Sprintf("payment:%s:%d", in.ID, in.AttemptCount), userID, kind, data)
+		return queueMail(ctx, tx, fmt.Sprintf("payment:%s:%d", in.ID, max(1, in.AttemptCount)), userID, mail, data)
 	}
 	return nil
 }

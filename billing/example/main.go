@@ -162,6 +162,10 @@ func database(ctx context.Context, url string) (*pgxpool.Pool, error) {
 	if err != nil {
 		return nil, errors.New("DATABASE_URL cannot be read") // the error would show the password
 	}
+	if !strings.Contains(url, "pool_max_conns") {
+		config.MaxConns = 16
+	}
+	config.ConnConfig.ConnectTimeout = 3 * time.Second
 	config.ConnConfig.RuntimeParams["statement_timeout"] = "10000"
 	config.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = "60000"
 	return pgxpool.NewWithConfig(ctx, config)

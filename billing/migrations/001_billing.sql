@@ -18,7 +18,7 @@ CREATE TABLE stripe_customers (
 CREATE TABLE prices (
   price_id text PRIMARY KEY,
   plan text NOT NULL CHECK (plan IN ('monthly', 'annual')),
-  unit_amount bigint NOT NULL CHECK (unit_amount >= 0),
+  amount bigint NOT NULL CHECK (amount >= 0),
   currency text NOT NULL CHECK (currency = 'usd'),
   interval_days integer NOT NULL CHECK (interval_days > 0),
   active boolean NOT NULL,
@@ -57,6 +57,8 @@ CREATE TABLE subscriptions (
   trial_end timestamptz,
   canceled_at timestamptz,
   ended_at timestamptz,
+  synced_at timestamptz NOT NULL DEFAULT now(), -- when Stripe was asked last, by Stripe's clock
+  version integer NOT NULL DEFAULT 1,           -- counts the changes
   created_at timestamptz NOT NULL DEFAULT now(),
   updated_at timestamptz NOT NULL DEFAULT now()
 );
@@ -67,6 +69,15 @@ CREATE UNIQUE INDEX subscriptions_one_live ON subscriptions (user_id)
 
 CREATE FUNCTION subscriptions_changed() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+  IF TG_OP = 'UPDATE' THEN
+    NEW.version := OLD.version;
+    NEW.updated_at := OLD.updated_at;
+    OLD.synced_at := NEW.synced_at;
+    IF NEW IS NOT DISTINCT FROM OLD THEN
+      RETURN NEW; -- looking again is no change
+    END IF;
+    NEW.version := OLD.version + 1;
+  END IF;
   NEW.updated_at := now();
   PERFORM pg_notify('billing_subscriptions', NEW.user_id::text); -- other instances forget what they hold
   RETURN NEW;
@@ -82,7 +93,8 @@ CREATE TABLE quarantine (
   user_id uuid NOT NULL REFERENCES users (id) ON DELETE RESTRICT,
   reason text NOT NULL,
   event_id text NOT NULL,
-  created_at timestamptz NOT NULL DEFAULT now()
+  created_at timestamptz NOT NULL DEFAULT now(),
+  released_at timestamptz -- what was wrong is not so any more
 );
 
 CREATE TABLE invoices (
@@ -108,6 +120,7 @@ CREATE INDEX invoices_user ON invoices (user_id, created_at DESC);
 CREATE TABLE change_requests (
   id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
   user_id uuid NOT NULL REFERENCES users (id) ON DELETE RESTRICT,
+  subscription_id uuid NOT NULL REFERENCES subscriptions (id) ON DELETE RESTRICT,
   stripe_subscription_id text NOT NULL,
   kind text NOT NULL CHECK (kind IN ('upgrade', 'downgrade', 'cancel', 'resume')),
   params jsonb NOT NULL DEFAULT '{}',
@@ -117,7 +130,7 @@ CREATE TABLE change_requests (
   created_at timestamptz NOT NULL DEFAULT now(),
   finished_at timestamptz
 );
-CREATE UNIQUE INDEX change_requests_one_open ON change_requests (stripe_subscription_id) WHERE state = 'open';
+CREATE UNIQUE INDEX change_requests_one_open ON change_requests (subscription_id) WHERE state = 'open';
 
 -- The inbox: a delivery is one insert, a worker does the rest. received_at and processed_at are two facts: an event whose
 -- processing failed must not look like one that was done.
@@ -126,6 +139,7 @@ CREATE TABLE stripe_events (
   type text NOT NULL,
   api_version text NOT NULL DEFAULT '',
   livemode boolean NOT NULL,
+  created timestamptz, -- as Stripe says; nothing is ordered by it
   customer text NOT NULL DEFAULT '',
   payload jsonb NOT NULL,
   received_at timestamptz NOT NULL DEFAULT now(),
@@ -156,14 +170,16 @@ CREATE INDEX outbox_user ON outbox (user_id);
 CREATE TABLE audit_logs (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   user_id uuid NOT NULL,
+  subscription_id uuid REFERENCES subscriptions (id) ON DELETE RESTRICT,
   stripe_subscription_id text NOT NULL DEFAULT '', -- empty for what concerns the user as a whole
+  actor text NOT NULL,                             -- stripe, user, job
   source text NOT NULL,                            -- event, user:…, job:…
   event_id text,
-  before jsonb,
-  after jsonb NOT NULL,
+  "from" jsonb,
+  "to" jsonb NOT NULL,
   at timestamptz NOT NULL DEFAULT now()
 );
-CREATE INDEX audit_logs_subscription ON audit_logs (stripe_subscription_id);
+CREATE INDEX audit_logs_subscription ON audit_logs (subscription_id);
 CREATE INDEX audit_logs_user ON audit_logs (user_id, id);
 CREATE UNIQUE INDEX audit_logs_once ON audit_logs (event_id, stripe_subscription_id) WHERE event_id IS NOT NULL;
 

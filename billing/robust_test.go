@@ -1,0 +1,359 @@
+package billing_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"spec.example/spec/billing/internal/stripetest"
+)
+
+// A subscription that ended while nobody listened must neither keep its user from subscribing again nor make the new one a
+// second one that is cancelled and returned.
+//
+// spec:subscription-billing/6.2
+func TestASubscriptionThatEndedUnheardGivesWay(t *testing.T) {
+	for _, first := range []string{"customer.subscription.created", "customer.subscription.deleted"} {
+		s := newService(t)
+		user := s.user()
+		old := s.buyWith(user, "monthly", stripetest.CardOK)
+		customer := s.stripe.Object(old)["customer"].(string)
+		s.stripe.CancelNow(old)
+		s.ask("/v1/checkout/sessions", "mode=subscription&customer="+customer+"&line_items[0][price]=price_annual")
+		sessions := s.stripe.All("checkout.session")
+		s.stripe.Advance(10)
+		id := s.stripe.Pay(sessions[len(sessions)-1]["id"].(string))
+		events := s.stripe.Events()
+		s.post(pick(t, events, first))
+		s.drain()
+		for _, e := range events {
+			s.post(e)
+		}
+		s.drain()
+		s.settle()
+		if out := s.status(user); out["plan"] != "annual" || out["access"] != true || s.stripe.Object(id)["status"] != "active" {
+			t.Errorf("%s first: %v, at Stripe %v", first, out, s.stripe.Object(id)["status"])
+		}
+		if got := s.stripe.Charged(customer); got != 2900+29000 {
+			t.Errorf("%s first: %d cents are kept, want 31900", first, got)
+		}
+	}
+}
+
+// spec:subscription-billing/6.2
+func TestCheckoutAsksStripeAboutAPeriodThatIsOver(t *testing.T) {
+	s := newService(t)
+	user := s.user()
+	s.buy(user, "monthly")
+	s.do(user, "POST", "/api/billing/cancel", "")
+	s.settle()
+	s.stripe.Advance(2_592_000)
+	s.stripe.Lose() // the event that says that it ended
+	if code, out := s.do(user, "POST", "/api/billing/checkout", `{"plan":"annual"}`); code != 200 || s.status(user)["status"] != "canceled" {
+		t.Errorf("%d %v, the old one is %v", code, out, s.status(user)["status"])
+	}
+}
+
+// spec:subscription-billing/12.2
+func TestASubscriptionThatTurnsForeignLosesAccessUntilItTurnsBack(t *testing.T) {
+	s := newService(t)
+	user := s.user()
+	id := s.buyWith(user, "monthly", stripetest.CardOK)
+	turn := func(currency string) {
+		s.stripe.Change(id, "customer.subscription.updated", func(o stripetest.M) { o["currency"] = currency })
+		s.settle()
+	}
+	for range 2 {
+		turn("EUR")
+		if out := s.status(user); out["access"] != false || out["quarantined"] != true {
+			t.Errorf("in another currency: %v", out)
+		}
+		if h, err := s.module.Health(context.Background()); err != nil || h.Quarantined != 1 {
+			t.Errorf("health %+v (%v)", h, err)
+		}
+		turn("usd")
+		if out := s.status(user); out["access"] != true {
+			t.Errorf("back in dollars: %v", out)
+		}
+	}
+	if n := scalar[int](t, s.pool, "SELECT count(*) FROM audit_logs WHERE subscription_id = (SELECT id FROM subscriptions)"); n != 5 {
+		t.Errorf("%d audit rows, want 5", n)
+	}
+	if n := strings.Count(s.logs.String(), "is quarantined"); n != 2 {
+		t.Errorf("the alarm rang %d times, want 2", n)
+	}
+}
+
+// An answer may leave out what is known; a price that is known never changes.
+//
+// spec:subscription-billing/3.5
+func TestAnswersThatLeaveThingsOut(t *testing.T) {
+	s := newService(t)
+	user := s.user()
+	id, events := s.paid(user, "monthly")
+	s.stripe.Change(id, "", func(o stripetest.M) {
+		p := o["items"].(stripetest.M)["data"].([]any)[0].(stripetest.M)["price"].(stripetest.M)
+		for key := range p {
+			if key != "id" {
+				delete(p, key)
+			}
+		}
+		delete(o, "currency")
+	})
+	created := pick(t, events, "customer.subscription.created")
+	created["data"] = stripetest.M{"object": stripetest.M{"id": id, "object": "subscription"}} // no customer
+	delete(created, "livemode")
+	delete(created, "api_version")
+	s.post(created)
+	s.drain()
+	if out := s.status(user); out["status"] != "active" || out["unit_amount"] != 2900.0 || out["interval_days"] != 30.0 || out["access"] != true {
+		t.Errorf("%v: %s", out, s.logs)
+	}
+}
+
+// Later versions of the interface name the subscription of an invoice elsewhere; both are read from Stripe.
+//
+// spec:subscription-billing/3.7
+func TestInvoiceOfALaterVersionBringsItsSubscription(t *testing.T) {
+	s := newService(t)
+	user := s.user()
+	_, events := s.paid(user, "monthly")
+	paid := pick(t, events, "invoice.paid")
+	paid["api_version"] = "2025-03-31.basil"
+	o := paid["data"].(stripetest.M)["object"].(stripetest.M)
+	o["parent"] = stripetest.M{"subscription_details": stripetest.M{"subscription": o["subscription"]}}
+	delete(o, "subscription")
+	for i := range 2 {
+		if got := s.post(again(paid, fmt.Sprint("evt_basil", i))); got != 200 {
+			t.Errorf("status %d", got)
+		}
+	}
+	s.drain()
+	if out := s.status(user); out["access"] != true || len(s.amounts(user)) != 1 {
+		t.Errorf("%v, invoices %v", out, s.amounts(user))
+	}
+	if n := strings.Count(s.logs.String(), "another version of the interface"); n != 1 {
+		t.Errorf("the alarm about the version rang %d times, want once", n)
+	}
+}
+
+// Stripe keeps the answer that it failed under the key of a change, for a day.
+//
+// spec:subscription-billing/11.3
+func TestFailureThatStripeKeepsIsNotAskedForAgain(t *testing.T) {
+	s := newService(t)
+	user := s.user()
+	id := s.buyWith(user, "monthly", stripetest.CardOK)
+	s.stripe.Advance(15 * stripetest.Day)
+	var mu sync.Mutex
+	bad := ""
+	s.stripe.Inject(func(c stripetest.Call) *stripetest.Fault {
+		mu.Lock()
+		defer mu.Unlock()
+		if c.Method != "POST" || c.Path != "/v1/subscriptions/"+id {
+			return nil
+		}
+		if bad == "" {
+			bad = c.IdempotencyKey
+		}
+		if c.IdempotencyKey == bad {
+			return &stripetest.Fault{Status: 500}
+		}
+		return nil
+	})
+	if code, _ := s.do(user, "POST", "/api/billing/upgrade", ""); code != 502 {
+		t.Errorf("status %d, want 502", code)
+	}
+	if code, out := s.do(user, "POST", "/api/billing/upgrade", ""); code != 200 || out["plan"] != "annual" {
+		t.Errorf("asked again: %d %v", code, out)
+	}
+	if got := s.stripe.Charged(s.stripe.Object(id)["customer"].(string)); got != 2900+27550 {
+		t.Errorf("charged %d cents, want 30450", got)
+	}
+}
+
+// While Stripe hangs, users who ask for something must not keep deliveries from being stored and pages from being shown.
+//
+// spec:subscription-billing/14.3
+func TestRequestsThatHangLeaveConnectionsForTheRest(t *testing.T) {
+	s := newService(t)
+	var users []string
+	for range 3 * int(s.pool.Config().MaxConns) {
+		users = append(users, s.user())
+	}
+	_, events := s.paid(s.user(), "monthly")
+	reached, release := s.hold(func(stripetest.Call) bool { return true })
+	var wg sync.WaitGroup
+	for _, u := range users {
+		wg.Go(func() {
+			r, err := http.NewRequest("POST", s.url+"/api/billing/checkout", strings.NewReader(`{"plan":"monthly"}`))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			r.Header.Set("X-User", u)
+			if res, err := http.DefaultClient.Do(r); err == nil {
+				res.Body.Close()
+			}
+		})
+	}
+	<-reached
+	for _, e := range events {
+		if got := s.post(e); got != 200 {
+			t.Errorf("status %d", got)
+		}
+	}
+	if out := s.status(users[0]); out["status"] != "none" {
+		t.Errorf("%v", out)
+	}
+	release()
+	wg.Wait()
+}
+
+// spec:subscription-billing/2.2
+func TestASessionThatStripeCannotShowIsUsedWhileItIsOpen(t *testing.T) {
+	s := newService(t)
+	user := s.user()
+	s.stripe.Inject(func(c stripetest.Call) *stripetest.Fault {
+		if c.Method == "GET" {
+			return &stripetest.Fault{Status: 404}
+		}
+		return nil
+	})
+	_, first := s.do(user, "POST", "/api/billing/checkout", `{"plan":"monthly"}`)
+	if _, second := s.do(user, "POST", "/api/billing/checkout", `{"plan":"monthly"}`); first["url"] == nil || second["url"] != first["url"] {
+		t.Errorf("two pages: %v and %v", first, second)
+	}
+}
+
+// spec:subscription-billing/8.2
+func TestOddRequests(t *testing.T) {
+	s := newService(t)
+	user, other := s.user(), s.user()
+	s.buy(other, "monthly")
+	theirs := scalar[string](t, s.pool, "SELECT id FROM invoices")
+	for name, c := range map[string]struct {
+		method, path, body string
+		want               int
+	}{
+		"another user's invoice":    {"GET", "history?after=" + theirs, "", 404},
+		"an invoice of nobody":      {"GET", "history?after=in_none", "", 404},
+		"two values":                {"POST", "checkout", `{"plan":"monthly"}{"plan":"annual"}`, 400},
+		"no value":                  {"POST", "checkout", "", 400},
+		"a list":                    {"POST", "checkout", `["monthly"]`, 400},
+		"null":                      {"POST", "checkout", `null`, 400},
+		"a plan in capitals":        {"POST", "checkout", `{"plan":"MONTHLY"}`, 400},
+		"a large body":              {"POST", "checkout", `{"plan":"` + strings.Repeat("m", 70_000) + `"}`, 413},
+		"a large cancellation":      {"POST", "cancel", `{"reason":"` + strings.Repeat("m", 70_000) + `"}`, 413},
+		"half a cancellation":       {"POST", "cancel", `{"immediately":`, 400},
+		"nothing to cancel":         {"POST", "cancel", `{"confirm":true}`, 404},
+		"nothing to upgrade":        {"POST", "upgrade", "", 404},
+		"no customer, so no portal": {"POST", "portal", "", 404},
+	} {
+		if code, out := s.do(user, c.method, "/api/billing/"+c.path, c.body); code != c.want || code >= 400 && out["error"] == nil {
+			t.Errorf("%s: %d %v, want %d", name, code, out, c.want)
+		}
+	}
+	if n := len(s.stripe.All("checkout.session")); n != 1 {
+		t.Errorf("%d sessions, want the other user's", n)
+	}
+}
+
+// spec:subscription-billing/14.2
+func TestPageWithoutADatabase(t *testing.T) {
+	s := newService(t)
+	user := s.user()
+	s.buy(user, "monthly")
+	page := func(user string) (int, string) {
+		t.Helper()
+		r, err := http.NewRequest("GET", s.url+"/billing", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("X-User", user)
+		res, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		body, err := io.ReadAll(res.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return res.StatusCode, string(body)
+	}
+	if code, body := page(user); code != 200 || !strings.Contains(body, "<strong>active</strong>") || !strings.Contains(body, "$29.00</td>") {
+		t.Errorf("%d\n%s", code, body)
+	}
+	// A lock on the tables stands for a database that hangs.
+	conn, err := pgx.Connect(context.Background(), s.pool.Config().ConnString())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	other := s.user()
+	if _, err := conn.Exec(context.Background(), "BEGIN; LOCK TABLE subscriptions, invoices IN ACCESS EXCLUSIVE MODE"); err != nil {
+		t.Fatal(err)
+	}
+	if code, body := page(user); code != 200 || !strings.Contains(body, "<strong>active</strong>") || !strings.Contains(body, "This is as of") || !strings.Contains(body, "It cannot be shown at the moment") {
+		t.Errorf("while the database hangs: %d\n%s", code, body)
+	}
+	if code, body := page(other); code != 503 || !strings.Contains(body, "<h1>Billing</h1>") || strings.Contains(body, "Choose a plan") {
+		t.Errorf("a user of whom nothing was read: %d\n%s", code, body)
+	}
+}
+
+// A delivery is answered within five seconds, also when the database hangs.
+//
+// spec:subscription-billing/3.4
+func TestDeliveryDoesNotWaitForADatabaseThatHangs(t *testing.T) {
+	s := newService(t)
+	_, events := s.paid(s.user(), "monthly")
+	conn, err := pgx.Connect(context.Background(), s.pool.Config().ConnString())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	if _, err := conn.Exec(context.Background(), "BEGIN; LOCK TABLE stripe_events IN ACCESS EXCLUSIVE MODE"); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.post(events[0]); got != 503 {
+		t.Errorf("status %d, want 503", got)
+	}
+	if _, err := conn.Exec(context.Background(), "ROLLBACK"); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.post(events[0]); got != 200 || scalar[int](t, s.pool, "SELECT count(*) FROM stripe_events") != 1 {
+		t.Errorf("delivered again: status %d", got)
+	}
+}
+
+// An event that the database cannot keep as it is would be delivered for three days.
+//
+// spec:subscription-billing/3.4
+func TestEventsThatTheDatabaseCannotKeep(t *testing.T) {
+	s := newService(t)
+	user := s.user()
+	id, _ := s.paid(user, "monthly")
+	customer := s.stripe.Object(id)["customer"].(string)
+	for i, odd := range []string{`"x":"\u0000"`, `"x":` + strings.Repeat("[", 9_000) + strings.Repeat("]", 9_000), `"x":1e999999`, "\"x\":\"\xff\xfe\""} {
+		payload := []byte(fmt.Sprintf(`{"id":"evt_odd%d","object":"event","type":"customer.subscription.updated","livemode":false,"data":{"object":{"id":%q,"object":"subscription","customer":%q,%s}}}`, i, id, customer, odd))
+		if got := s.postRaw(payload, stripetest.SignWith(payload, s.stripe.Secret, time.Now())); got != 200 {
+			t.Errorf("%.30s: status %d: %s", odd, got, s.logs)
+		}
+	}
+	s.drain()
+	if out := s.status(user); out["access"] != true {
+		t.Errorf("%v", out)
+	}
+	if n := scalar[int](t, s.pool, "SELECT count(*) FROM stripe_events WHERE processed_at IS NOT NULL"); n != 4 {
+		t.Errorf("%d processed, want 4", n)
+	}
+}
