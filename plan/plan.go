@@ -730,6 +730,9 @@ func (b *builder) actions() {
 		case known && out.Inputs != "" && out.Inputs != task.Inputs():
 			task.Action = Rerun
 			task.Reasons = append(task.Reasons, "its text, or a criterion that it cites, has changed since it landed")
+		case known && out.Again != "":
+			task.Action = Rerun
+			task.Reasons = append(task.Reasons, "task "+out.Again+", which it depends on, landed anew")
 		case known, t.State == spec.Done:
 			task.Action = Done
 		case task.Optional && !b.state.Optional:

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 )
@@ -106,6 +107,16 @@ func (f *Feature) Criteria() []*Requirement {
 	}
 	return out
 }
+
+// Bugfix tells whether the feature is a bug report (bugfix.md).
+func (f *Feature) Bugfix() bool {
+	doc := f.Document(Requirements)
+	return doc != nil && path.Base(doc.Path) == "bugfix.md"
+}
+
+// Defect tells whether a criterion says what a bug report wants to be rid of (its section 1, the current behavior): once
+// that is fixed, no test can show it.
+func (f *Feature) Defect(r *Requirement) bool { return f.Bugfix() && r.Parent == "1" }
 
 // ParentChain lists the tasks that a task is part of, outermost first.
 func (f *Feature) ParentChain(t *Task) []*Task {

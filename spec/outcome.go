@@ -15,4 +15,5 @@ const (
 type Outcome struct {
 	Kind   OutcomeKind
 	Inputs string // input hash at that time; empty where the lock does not say
+	Again  string // the task that it depends on and that landed anew since; empty for none
 }

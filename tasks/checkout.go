@@ -3,7 +3,9 @@ package tasks
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -44,6 +46,13 @@ func VerifyCheckout(ctx context.Context, o Options) (*VerifiedTree, error) {
 	v, err := r.verify(ctx, s, tree, "")
 	if err != nil {
 		return nil, err
+	}
+	if data, err := fs.ReadFile(os.DirFS(s.check.Dir), path.Join(o.FeatureDir, LockFile)); err == nil && o.FeatureDir != "" {
+		lock, _ := trace.ParseLock(data)
+		if expected := expectations(lock, ""); onlyExpected(v, expected) {
+			v.OK = true
+			v.Summary += " as it has to be until task " + expected[keys(expected)[0]] + " lands"
+		}
 	}
 	out := &VerifiedTree{Verified: v, Tree: tree, Coverage: r.coverage}
 	if out.Results == nil {

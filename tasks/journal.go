@@ -135,6 +135,7 @@ type Decided struct {
 type history struct {
 	answers  map[string]Decided
 	attempts map[string]int
+	failures map[string]string // the last one, by task and input hash
 	open     map[string]Decided // questions without an answer, by id
 }
 
@@ -144,7 +145,7 @@ func questionID(task string, q agent.Question) string {
 
 // readHistory reads the logs of all runs of a feature, oldest first.
 func readHistory(top, feature string) (*history, error) {
-	h := &history{answers: map[string]Decided{}, attempts: map[string]int{}, open: map[string]Decided{}}
+	h := &history{answers: map[string]Decided{}, attempts: map[string]int{}, failures: map[string]string{}, open: map[string]Decided{}}
 	logs, err := runLogs(top)
 	if err != nil {
 		return nil, err
@@ -194,6 +195,7 @@ func (h *history) add(events []Event, feature string) {
 			delete(h.open, id)
 		case "task.attempt":
 			h.attempts[e.Task+" "+text("inputs")]++
+			h.failures[e.Task+" "+text("inputs")] = text("failure")
 		}
 	}
 }

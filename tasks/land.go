@@ -15,6 +15,7 @@ import (
 	"spec.example/spec/internal/git"
 	"spec.example/spec/internal/sandbox"
 	"spec.example/spec/internal/trace"
+	"spec.example/spec/plan"
 	"spec.example/spec/spec"
 )
 
@@ -49,7 +50,7 @@ func (r *run) land(ctx context.Context, s *slot, a approved) error {
 	if err != nil {
 		return err
 	}
-	if h.lock.Outcomes()[a.task].Kind == spec.Landed && h.lock.Task(a.task).Landed.Patch == a.patch && h.lock.Task(a.task).Landed.Inputs == a.inputs {
+	if old := h.lock.Outcomes()[a.task]; old.Kind == spec.Landed && old.Again == "" && old.Inputs == a.inputs && h.lock.Task(a.task).Landed.Patch == a.patch {
 		return r.forget(ctx, a) // a run that was killed had landed it already
 	}
 	code, err := r.codeTree(ctx, h, a)
@@ -61,10 +62,22 @@ func (r *run) land(ctx context.Context, s *slot, a approved) error {
 	if err != nil {
 		return err
 	}
-	if !v.OK {
-		return &sentBack{why: "together with what landed meanwhile: " + v.Failure}
+	t := h.plan.Task(a.task)
+	if t == nil {
+		return &sentBack{why: "the task is no longer in the plan"}
 	}
-	files, err := r.recordFiles(ctx, s, h, a, v)
+	diff, err := r.o.Repo.Diff(ctx, a.base, a.tree)
+	if err != nil {
+		return err
+	}
+	why, err := r.verdict(s, h, t, v, diff)
+	if err != nil {
+		return err
+	}
+	if why != "" {
+		return &sentBack{why: "together with what landed meanwhile: " + why}
+	}
+	files, err := r.recordFiles(s, h, a, v, diff)
 	if err != nil {
 		return err
 	}
@@ -93,6 +106,9 @@ func (r *run) land(ctx context.Context, s *slot, a approved) error {
 	fault("landing-ref")
 	if err := r.advance(ctx, h.commit, commit, files); err != nil {
 		return err
+	}
+	if h.commit == r.planned && t.Action != plan.Rerun {
+		r.planned = commit
 	}
 	fault("advanced")
 	if err := r.o.Repo.DeleteRef(ctx, mark); err != nil {
@@ -139,7 +155,7 @@ func (r *run) codeTree(ctx context.Context, h *head, a approved) (string, error)
 
 // recordFiles are the files that spec itself writes with a landing, made from head's: the ticks, the facts and the
 // decisions.
-func (r *run) recordFiles(ctx context.Context, s *slot, h *head, a approved, v Verified) (map[string][]byte, error) {
+func (r *run) recordFiles(s *slot, h *head, a approved, v Verified, diff []byte) (map[string][]byte, error) {
 	files := map[string][]byte{}
 	if t := h.feature.Task(a.task); t != nil && !t.Heading && t.State != spec.Done {
 		edits, err := spec.Tick(h.feature, a.task, spec.Done)
@@ -157,7 +173,7 @@ func (r *run) recordFiles(ctx context.Context, s *slot, h *head, a approved, v V
 			files[doc.Path] = data
 		}
 	}
-	lock, err := r.factsOf(h, s, a, v)
+	lock, err := r.factsOf(h, s, a, v, diff)
 	if err != nil {
 		return nil, err
 	}
@@ -170,13 +186,21 @@ func (r *run) recordFiles(ctx context.Context, s *slot, h *head, a approved, v V
 
 // factsOf returns head's lock with the facts of this landing: the task's own, and the tests that were seen to pass on
 // exactly this tree.
-func (r *run) factsOf(h *head, s *slot, a approved, v Verified) (*trace.Lock, error) {
+func (r *run) factsOf(h *head, s *slot, a approved, v Verified, diff []byte) (*trace.Lock, error) {
 	lock, problems := trace.ParseLock(h.lock.Bytes())
 	if len(problems) > 0 {
 		return nil, fmt.Errorf("reading the lock again: %s", problems[0].Message)
 	}
 	fact := trace.Landed{Patch: a.patch, Inputs: a.inputs, Attempt: a.attempt, By: a.by}
 	lock.Land(a.task, fact, string(a.policy), a.gates)
+	if t := h.plan.Task(a.task); t != nil {
+		if known := expectFail(h, t, v, diff); known != "" {
+			lock.Task(a.task).Expect = known
+		}
+		if h.lock.Outcomes()[a.task].Kind == spec.Landed && len(diff) > 0 {
+			again(h, lock, a.task)
+		}
+	}
 	if v.Results == nil {
 		return lock, nil
 	}
@@ -186,6 +210,16 @@ func (r *run) factsOf(h *head, s *slot, a approved, v Verified) (*trace.Lock, er
 	}
 	lock.SetRan(h.feature, trace.Proven(h.feature, index, v.Results))
 	return lock, nil
+}
+
+// again marks the landed tasks that depend on one that landed anew and changed something: they are planned again, and so
+// on. A rerun that changes nothing ends it there.
+func again(h *head, lock *trace.Lock, landed string) {
+	for _, t := range h.plan.Tasks {
+		if facts := lock.Task(t.ID); facts != nil && facts.Landed != nil && t.Action == plan.Done && slices.Contains(t.Depends, landed) {
+			facts.Again = landed
+		}
+	}
 }
 
 // decisions is decisions.md with the answers that were given for a task, or nil when there is none to add.

@@ -64,18 +64,23 @@ type Options struct {
 	// Event is told what happens; it is called from one goroutine at a time.
 	Event func(Event)
 	// Check runs the drift rules over a tree; only errors in the feature matter.
-	Check func(fsys fs.FS) (spec.Diagnostics, error)
-	// State is told of the plan that a run works on each time it is made again.
+	Check    func(fsys fs.FS) (spec.Diagnostics, error)
 	Baseline Baseline
+
+	// NoLanding lets a task end where its result is verified: nothing is approved, kept or committed. No flag sets it; it
+	// is for measuring what a run itself costs.
+	NoLanding bool
 }
 
 // Baseline says what to do with the head before the first task.
 type Baseline string
 
-// The baselines: a red head stops the run, or is the measure of what may fail, or is not looked at.
+// The baselines: a red head stops the run, or is the measure of what may fail, or is not looked at. No flag sets the
+// last one; it is for measuring what a run itself costs.
 const (
 	GreenBaseline Baseline = ""
 	RedBaseline   Baseline = "red"
+	NoBaseline    Baseline = "none"
 )
 
 // Sandbox is the user's word on what children may touch.

@@ -36,9 +36,11 @@ type run struct {
 	kept    map[string]approved
 	gates   map[string]approved
 
-	landing sync.Mutex // landings, one at a time
-	asking  sync.Mutex // gates and questions, one at a time
-	mu      sync.Mutex // what follows
+	do      func(ctx context.Context, id string) outcome // carries out one task
+	landing sync.Mutex                                   // landings, one at a time
+	planned string                                       // commit that sched was made from, or that this run itself landed upon it
+	asking  sync.Mutex                                   // gates and questions, one at a time
+	mu      sync.Mutex                                   // what follows
 	trees   map[string]Verified
 	words   map[string]string // what the agent last said, by task
 	queue   int               // gates that wait for asking
@@ -86,7 +88,8 @@ func Run(ctx context.Context, p *plan.Plan, o Options) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.sched = newScheduler(h.plan)
+	r.do = r.one
+	r.sched, r.planned = newScheduler(h.plan), h.commit
 	restrict(r.sched, h.plan, r.o)
 	if len(r.sched.with(waiting)) > 0 {
 		if err := r.baseline(ctx, h); err != nil {
@@ -226,13 +229,17 @@ func (r *run) agentName() string {
 	return r.o.Agent.Name()
 }
 
+// rev names what is landed on.
+func (r *run) rev() string {
+	if r.branch == "" {
+		return "HEAD"
+	}
+	return r.branch
+}
+
 // head reads the branch as it is now.
 func (r *run) head(ctx context.Context) (*head, error) {
-	rev := "HEAD"
-	if r.branch != "" {
-		rev = r.branch
-	}
-	commit, err := r.o.Repo.Resolve(ctx, rev+"^{commit}")
+	commit, err := r.o.Repo.Resolve(ctx, r.rev()+"^{commit}")
 	if err != nil {
 		return nil, err
 	}
@@ -287,6 +294,9 @@ func (r *run) obstacle(ctx context.Context) (why, hint string, err error) {
 
 // baseline verifies the head once: what is red already cannot be told from what a task breaks.
 func (r *run) baseline(ctx context.Context, h *head) error {
+	if r.o.Baseline == NoBaseline {
+		return nil
+	}
 	s := <-r.slots
 	defer func() { r.slots <- s }()
 	tree, err := r.o.Repo.Tree(ctx, h.commit)
@@ -308,7 +318,7 @@ func (r *run) baseline(ctx context.Context, h *head) error {
 		return err
 	}
 	r.event("baseline.finished", "", v.Summary, map[string]any{"ok": v.OK})
-	if v.OK {
+	if v.OK || onlyExpected(v, expectations(h.lock, "")) {
 		return nil
 	}
 	if r.o.Baseline != RedBaseline {
@@ -359,7 +369,7 @@ func (r *run) loop(ctx context.Context) error {
 			for _, id := range r.sched.ready(r.o.Jobs - busy) {
 				r.sched.start(id)
 				busy++
-				go func() { results <- r.one(ctx, id) }()
+				go func() { results <- r.do(ctx, id) }()
 			}
 		}
 		if busy == 0 {
@@ -439,7 +449,20 @@ func (r *run) hear(ctx context.Context, out outcome) (halt bool, err error) {
 // replan makes the plan again from the head: the specification may have been edited, and an edit counts once it is
 // committed. Where a commit made an approval stale, no new task starts.
 func (r *run) replan(ctx context.Context) (halt bool, err error) {
-	h, err := r.head(ctx)
+	if r.o.NoLanding {
+		return false, nil
+	}
+	commit, err := r.o.Repo.Resolve(ctx, r.rev()+"^{commit}")
+	if err != nil {
+		return true, err
+	}
+	r.landing.Lock()
+	known := commit == r.planned
+	r.landing.Unlock()
+	if known {
+		return false, nil // nobody but this run has moved the branch: the plan is what it was
+	}
+	h, err := r.readHead(ctx, commit)
 	if err != nil {
 		return true, err
 	}
@@ -447,6 +470,9 @@ func (r *run) replan(ctx context.Context) (halt bool, err error) {
 	restrict(next, h.plan, r.o)
 	next.adopt(r.sched)
 	r.sched = next
+	r.landing.Lock()
+	r.planned = commit
+	r.landing.Unlock()
 	for _, u := range Approved(h.feature, h.lock) {
 		r.report.Stale = append(r.report.Stale, u.Stage)
 	}

@@ -2,7 +2,7 @@ package tasks
 
 import (
 	"cmp"
-	"slices"
+	"container/heap"
 
 	"spec.example/spec/plan"
 )
@@ -25,15 +25,19 @@ const (
 // answers.
 type scheduler struct {
 	nodes map[string]*node
-	order []*node // longest remaining chain first, document order as the tie-break
+	order []*node // in document order
+	free  queue   // what may start; a node whose status changed since it was put here is passed over
 }
 
 type node struct {
 	id         string
 	place      int // in document order
 	chain      int // tasks on the longest chain of dependents, itself included
-	depends    []string
+	depends    []*node
 	dependents []*node
+	left       int  // of depends: those that hold it back
+	unknown    bool // it depends on a task that is not in the plan
+	queued     bool
 	status     status
 	cause      string // of failed, skipped: why; of blocked: the id of the task that is the root cause
 	passes     bool   // skipped, but its dependents go on
@@ -41,9 +45,9 @@ type node struct {
 
 // newScheduler starts from a plan: done tasks count as landed, blocked and skipped ones stay out.
 func newScheduler(p *plan.Plan) *scheduler {
-	s := &scheduler{nodes: make(map[string]*node, len(p.Tasks))}
+	s := &scheduler{nodes: make(map[string]*node, len(p.Tasks)), order: make([]*node, 0, len(p.Tasks))}
 	for i, t := range p.Tasks {
-		n := &node{id: t.ID, place: i, depends: t.Depends, status: waiting}
+		n := &node{id: t.ID, place: i, status: waiting}
 		switch t.Action {
 		case plan.Done:
 			n.status = landed
@@ -55,32 +59,86 @@ func newScheduler(p *plan.Plan) *scheduler {
 		s.nodes[t.ID] = n
 		s.order = append(s.order, n)
 	}
-	for _, n := range s.order {
-		for _, id := range n.depends {
-			if dep := s.nodes[id]; dep != nil {
-				dep.dependents = append(dep.dependents, n)
+	for i, t := range p.Tasks {
+		n := s.order[i]
+		for _, id := range t.Depends {
+			dep := s.nodes[id]
+			if dep == nil {
+				n.unknown = true
+				continue
 			}
+			n.depends = append(n.depends, dep)
+			dep.dependents = append(dep.dependents, n)
 		}
 	}
 	s.measure()
-	slices.SortStableFunc(s.order, func(a, b *node) int {
-		return cmp.Or(cmp.Compare(b.chain, a.chain), cmp.Compare(a.place, b.place))
-	})
 	for _, n := range s.order {
 		if n.status == failed {
 			s.block(n)
 		}
 	}
+	s.refill()
 	return s
+}
+
+// refill finds anew what may start.
+func (s *scheduler) refill() {
+	s.free = s.free[:0]
+	for _, n := range s.order {
+		n.left, n.queued = 0, false
+		for _, dep := range n.depends {
+			if !dep.lets() {
+				n.left++
+			}
+		}
+	}
+	for _, n := range s.order {
+		s.offer(n)
+	}
+}
+
+// lets tells whether what depends on the task may go on.
+func (n *node) lets() bool { return n.status == landed || n.status == skipped && n.passes }
+
+// offer puts a task where ready finds it, if nothing holds it back.
+func (s *scheduler) offer(n *node) {
+	if n.status == waiting && n.left == 0 && !n.unknown && !n.queued {
+		n.queued = true
+		heap.Push(&s.free, n)
+	}
+}
+
+// release tells what depends on a task that it lets them go on.
+func (s *scheduler) release(n *node) {
+	for _, d := range n.dependents {
+		d.left--
+		s.offer(d)
+	}
+}
+
+// A queue is a heap of nodes: the longest remaining chain first, document order as the tie-break.
+type queue []*node
+
+func (q queue) Len() int { return len(q) }
+func (q queue) Less(i, j int) bool {
+	return cmp.Or(cmp.Compare(q[j].chain, q[i].chain), cmp.Compare(q[i].place, q[j].place)) < 0
+}
+func (q queue) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
+func (q *queue) Push(x any)   { *q = append(*q, x.(*node)) }
+func (q *queue) Pop() any {
+	old := *q
+	n := old[len(old)-1]
+	*q = old[:len(old)-1]
+	return n
 }
 
 // measure sets the length of each node's longest chain of dependents, without recursion: plans are deep. Nodes on a
 // cycle (a plan with errors never gets here) keep 0.
 func (s *scheduler) measure() {
-	left := make(map[*node]int, len(s.order))
+	left := make([]int, len(s.order))
 	var ready []*node
 	for _, n := range s.order {
-		if left[n] = len(n.dependents); left[n] == 0 {
+		if left[n.place] = len(n.dependents); left[n.place] == 0 {
 			ready = append(ready, n)
 		}
 	}
@@ -88,49 +146,43 @@ func (s *scheduler) measure() {
 		n := ready[len(ready)-1]
 		ready = ready[:len(ready)-1]
 		n.chain++
-		for _, id := range n.depends {
-			dep := s.nodes[id]
-			if dep == nil {
-				continue
-			}
+		for _, dep := range n.depends {
 			dep.chain = max(dep.chain, n.chain)
-			if left[dep]--; left[dep] == 0 {
+			if left[dep.place]--; left[dep.place] == 0 {
 				ready = append(ready, dep)
 			}
 		}
 	}
 }
 
-// ready returns at most n tasks that can start now, in the order in which they should.
+// ready takes at most n tasks that can start now, in the order in which they should. The caller starts them, or puts
+// them back with retry.
 func (s *scheduler) ready(n int) []string {
 	var ids []string
-	for _, node := range s.order {
-		if len(ids) >= n {
-			break
-		}
-		if node.status == waiting && s.free(node) {
-			ids = append(ids, node.id)
+	for len(ids) < n && s.free.Len() > 0 {
+		next := heap.Pop(&s.free).(*node)
+		next.queued = false
+		if next.status == waiting {
+			ids = append(ids, next.id)
 		}
 	}
 	return ids
 }
 
-func (s *scheduler) free(n *node) bool {
-	for _, id := range n.depends {
-		dep := s.nodes[id]
-		if dep == nil || !(dep.status == landed || dep.status == skipped && dep.passes) {
-			return false
-		}
-	}
-	return true
-}
-
 func (s *scheduler) start(id string) { s.nodes[id].status = running }
 
-func (s *scheduler) land(id string) { s.nodes[id].status = landed }
+func (s *scheduler) land(id string) {
+	n := s.nodes[id]
+	n.status = landed
+	s.release(n)
+}
 
 // retry puts a running task back: it will be started again.
-func (s *scheduler) retry(id string) { s.nodes[id].status = waiting }
+func (s *scheduler) retry(id string) {
+	n := s.nodes[id]
+	n.status = waiting
+	s.offer(n)
+}
 
 func (s *scheduler) fail(id, cause string) {
 	n := s.nodes[id]
@@ -148,7 +200,9 @@ func (s *scheduler) park(id, cause string) {
 func (s *scheduler) skip(id, cause string, assumeDone bool) {
 	n := s.nodes[id]
 	n.status, n.cause, n.passes = skipped, cause, assumeDone
-	if !assumeDone {
+	if assumeDone {
+		s.release(n)
+	} else {
 		s.block(n)
 	}
 }
@@ -167,16 +221,11 @@ func (s *scheduler) block(root *node) {
 
 // with lists the tasks that have a status, in document order.
 func (s *scheduler) with(want status) []string {
-	var nodes []*node
+	ids := []string{}
 	for _, n := range s.order {
 		if n.status == want {
-			nodes = append(nodes, n)
+			ids = append(ids, n.id)
 		}
-	}
-	slices.SortFunc(nodes, func(a, b *node) int { return cmp.Compare(a.place, b.place) })
-	ids := make([]string, len(nodes))
-	for i, n := range nodes {
-		ids[i] = n.id
 	}
 	return ids
 }
@@ -206,4 +255,5 @@ func (s *scheduler) adopt(old *scheduler) {
 			s.skip(n.id, was.cause, was.passes)
 		}
 	}
+	s.refill()
 }

@@ -62,7 +62,8 @@ func (r *run) work(ctx context.Context, s *slot, id string) outcome {
 			return out
 		}
 	}
-	return outcome{task: id, status: failed, reason: firstNonEmpty(e.failure, e.conflict, "no attempt is left")}
+	return outcome{task: id, status: failed, reason: firstNonEmpty(e.failure, e.conflict,
+		fmt.Sprintf("all %d attempts at it as it stands are used up (--attempts %d tries again): %s", r.o.Attempts, e.attempt+1, r.lastFailure(id, t.Inputs())))}
 }
 
 // take removes and returns what an earlier run left for a task.
@@ -72,6 +73,12 @@ func (r *run) take(from map[string]approved, id string) (approved, bool) {
 	a, ok := from[id]
 	delete(from, id)
 	return a, ok
+}
+
+func (r *run) lastFailure(id, inputs string) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.history.failures[id+" "+inputs]
 }
 
 func (r *run) attempts(id, inputs string) int {
@@ -101,10 +108,10 @@ func (r *run) try(ctx context.Context, s *slot, e *effort) (out outcome, done bo
 	case err != nil:
 		return outcome{task: e.task, err: err}, true
 	}
-	if failure == "" && len(result.changes) == 0 && unchanged == "" && !t.Checkpoint && !t.Manual {
+	if failure == "" && len(result.changes) == 0 && unchanged == "" && !byItself(h, t) && !t.Manual {
 		failure = "the result is empty: nothing was changed"
 	}
-	if failure == "" && !t.Checkpoint && !t.Manual {
+	if failure == "" && !byItself(h, t) && !t.Manual {
 		hollow, err := r.commentsOnly(ctx, h.commit, result)
 		if err != nil {
 			return outcome{task: e.task, err: err}, true
@@ -119,20 +126,23 @@ func (r *run) try(ctx context.Context, s *slot, e *effort) (out outcome, done bo
 			return outcome{task: e.task, err: err}, true
 		}
 		r.event("task.verified", e.task, v.Summary, map[string]any{"ok": v.OK})
-		if !v.OK && !r.onlyRed(v) {
-			failure = v.Failure
+		if failure, err = r.verdict(s, h, t, v, result.diff); err != nil {
+			return outcome{task: e.task, err: err}, true
 		}
 	}
 	if failure != "" {
 		return r.count(e, t.Inputs(), failure)
 	}
-	a := approved{task: e.task, base: h.commit, tree: result.tree, patch: result.patch, inputs: t.Inputs(), attempt: e.attempt + 1, policy: r.o.Policy, by: r.by(t), unchanged: unchanged}
+	if r.o.NoLanding {
+		return outcome{task: e.task, status: landed}, true
+	}
+	a := approved{task: e.task, base: h.commit, tree: result.tree, patch: result.patch, inputs: t.Inputs(), attempt: e.attempt + 1, policy: r.o.Policy, by: r.by(h, t), unchanged: unchanged}
 	return r.gate(ctx, s, h, t, e, a, result, v)
 }
 
 // by names who did the work, as the lock says it.
-func (r *run) by(t *plan.Task) string {
-	if t.Checkpoint || t.Manual || r.o.Hand {
+func (r *run) by(h *head, t *plan.Task) string {
+	if byItself(h, t) || t.Manual || r.o.Hand {
 		return "hand"
 	}
 	return "agent:" + r.o.Agent.Name()
@@ -155,12 +165,19 @@ func (r *run) count(e *effort, inputs, failure string) (outcome, bool) {
 
 func firstLine(s string) string { line, _, _ := strings.Cut(s, "\n"); return line }
 
-// onlyRed tells whether everything that fails failed at head already.
-func (r *run) onlyRed(v Verified) bool {
-	if r.red == nil || v.Results == nil {
-		return false
+// verdict says why what was verified may not go on; see judge.
+func (r *run) verdict(s *slot, h *head, t *plan.Task, v Verified, diff []byte) (string, error) {
+	if why := r.judge(h, t, v, diff); why != "" || v.OK {
+		return why, nil
 	}
-	return !slices.ContainsFunc(v.Results.Failed(), func(name string) bool { return !r.red[name] }) && len(v.Results.Failed()) > 0
+	index, err := trace.Scan(os.DirFS(s.check.Dir), r.o.Root)
+	if err != nil {
+		return "", fmt.Errorf("looking for tagged tests: %v", err)
+	}
+	if explores(h.feature, t.ID) {
+		return "", nil
+	}
+	return citedPass(h, t, v, index), nil
 }
 
 // attempt lets the agent work and freezes what it leaves. failure is why the attempt failed; an error is ErrParked, a
@@ -179,7 +196,7 @@ func (r *run) attempt(ctx context.Context, s *slot, h *head, t *plan.Task, e *ef
 		if err := from.Stage(ctx, h.commit); err != nil {
 			return frozen{}, "", "", err
 		}
-	} else if !t.Checkpoint && !t.Manual && !e.again {
+	} else if !byItself(h, t) && !t.Manual && !e.again {
 		said, workErr := r.agentWork(ctx, s, h, t, e)
 		switch {
 		case ctx.Err() != nil:
@@ -496,8 +513,10 @@ func (r *run) gateKept(ctx context.Context, s *slot, e *effort, a approved) (out
 	if err != nil {
 		return outcome{task: a.task, err: err}, true
 	}
-	if !v.OK && !r.onlyRed(v) {
-		return r.count(e, t.Inputs(), v.Failure)
+	if why, err := r.verdict(s, h, t, v, result.diff); err != nil {
+		return outcome{task: a.task, err: err}, true
+	} else if why != "" {
+		return r.count(e, t.Inputs(), why)
 	}
 	old := a.ref
 	out, done := r.gate(ctx, s, h, t, e, approved{task: a.task, base: a.base, tree: a.tree, patch: a.patch, inputs: a.inputs, attempt: a.attempt, policy: r.o.Policy, by: a.by}, result, v)
@@ -547,8 +566,10 @@ func (r *run) withoutRejected(ctx context.Context, s *slot, e *effort, a approve
 	if err != nil {
 		return outcome{task: e.task, err: err}, true
 	}
-	if !v.OK && !r.onlyRed(v) {
-		return r.count(e, t.Inputs(), "without the rejected files: "+v.Failure)
+	if why, err := r.verdict(s, h, t, v, result.diff); err != nil {
+		return outcome{task: e.task, err: err}, true
+	} else if why != "" {
+		return r.count(e, t.Inputs(), "without the rejected files: "+why)
 	}
 	a.tree, a.patch = tree, result.patch
 	return r.gate(ctx, s, h, t, e, a, result, v)

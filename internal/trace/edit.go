@@ -83,7 +83,7 @@ func (l *Lock) Adopt(f *spec.Feature, inputs func(task string) string) {
 func (l *Lock) Land(id string, fact Landed, policy string, gates []Gate) {
 	t := l.task(id)
 	t.Landed, t.Policy, t.Gates = &fact, policy, slices.Clone(gates)
-	t.Adopted, t.Done, t.Skipped = "", "", ""
+	t.Adopted, t.Done, t.Skipped, t.Again = "", "", "", ""
 }
 
 // Clear takes the facts of tasks back.

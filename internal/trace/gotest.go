@@ -191,6 +191,9 @@ func (rs *Results) Failed() []string {
 	return names
 }
 
+// Broken lists what packages printed that did not build, or ended without a failed test to show for it.
+func (rs *Results) Broken() []string { return rs.broken }
+
 // Counts are the numbers of tests by outcome, sub-tests left out.
 type Counts struct{ Passed, Failed, Skipped, TimedOut int }
 

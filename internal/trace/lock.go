@@ -60,6 +60,7 @@ type TaskFacts struct {
 	Done     string // who gave the word, as written
 	Skipped  string // who and why, as written
 	Expect   string // the rest of an expect-fail line
+	Again    string // the task whose new landing makes this one be done again
 	Line     int
 }
 
@@ -258,6 +259,8 @@ func (p *lockParser) taskFact(w []string) bool {
 		t.Skipped = join(w[1:])
 	case len(w) > 1 && w[0] == "expect-fail":
 		t.Expect = join(w[1:])
+	case len(w) == 3 && w[0] == "again" && w[1] == "after":
+		t.Again = w[2]
 	default:
 		return false
 	}
@@ -413,6 +416,9 @@ func (t *TaskFacts) write(b *bytes.Buffer) {
 			fmt.Fprintf(b, "  %s %s\n", fact[0], fact[1])
 		}
 	}
+	if t.Again != "" {
+		fmt.Fprintf(b, "  again after %s\n", word(t.Again))
+	}
 	if t.Adopted != "" {
 		fmt.Fprintf(b, "  adopted inputs:%s\n", t.Adopted)
 	}
@@ -420,6 +426,20 @@ func (t *TaskFacts) write(b *bytes.Buffer) {
 		fmt.Fprintf(b, "  gate %s\n", g)
 	}
 	b.WriteString("\n")
+}
+
+// ExpectFail reads the fact that tests fail on purpose until a task lands; until is "" where there is none.
+func (t *TaskFacts) ExpectFail() (tests []string, until string) {
+	words, err := fields(t.Expect)
+	if err != nil || len(words) != 4 || words[1] != "until" || words[2] != "task" {
+		return nil, ""
+	}
+	return strings.Split(words[0], ","), words[3]
+}
+
+// ExpectFail words the fact that tests fail on purpose until a task lands.
+func ExpectFail(tests []string, until string) string {
+	return word(strings.Join(tests, ",")) + " until task " + word(until)
 }
 
 func (l *Lock) criterion(id string) *CriterionFacts {
@@ -476,11 +496,11 @@ func (l *Lock) Outcomes() map[string]spec.Outcome {
 	for _, t := range l.Tasks {
 		switch {
 		case t.Landed != nil:
-			out[t.ID] = spec.Outcome{Kind: spec.Landed, Inputs: t.Landed.Inputs}
+			out[t.ID] = spec.Outcome{Kind: spec.Landed, Inputs: t.Landed.Inputs, Again: t.Again}
 		case t.Done != "":
 			out[t.ID] = spec.Outcome{Kind: spec.DoneByHand}
 		case t.Adopted != "":
-			out[t.ID] = spec.Outcome{Kind: spec.AdoptedTask}
+			out[t.ID] = spec.Outcome{Kind: spec.AdoptedTask, Inputs: t.Adopted}
 		case t.Skipped != "":
 			out[t.ID] = spec.Outcome{Kind: spec.SkippedTask}
 		}
