@@ -108,7 +108,7 @@ func TestActionRuns(t *testing.T) {
 		t.Errorf("a project in which all agrees: %d\n%s", code, out)
 	}
 	write(tasks, files()[tasks]+"- [ ] 3. More\n  - _Requirements: 7.7_\n")
-	if out, code := run(nil, ""); code != 1 || !strings.Contains(out, "::error file="+tasks+",line=7") {
+	if out, code := run(nil, ""); code != 1 || !strings.Contains(out, "::error file="+tasks+",line=8,col=20") {
 		t.Errorf("a project with an error: %d\n%s", code, out)
 	}
 	for name, want := range map[string]string{"spec.sarif": `"SPEC104"`, "summary": "**SPEC104**", "output": "sarif=" + filepath.Join(temp, "spec.sarif")} {
