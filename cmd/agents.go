@@ -78,14 +78,45 @@ func (a *app) build(p agent.Preset) (agent.Agent, error) {
 		env = append(env, name+"="+value)
 	}
 	slices.Sort(env)
-	reads, state := a.homePaths(p.Reads), a.homePaths(p.State)
+	reads, state := append(a.homePaths(p.Reads), installation(p.Command[0])...), a.homePaths(p.State)
 	switch p.Protocol {
 	case "acp":
-		return &agent.ACP{Label: p.Name, Argv: p.Command, Self: a.w.Self, Env: env, Reads: reads, State: state}, nil
+		cache, err := a.w.cacheDir()
+		if err != nil {
+			return nil, fmt.Errorf("finding the cache directory: %v", err)
+		}
+		return &agent.ACP{Label: p.Name, Argv: p.Command, Self: a.w.Self, Env: env, Reads: reads, State: state, Sessions: filepath.Join(cache, "sessions"),
+			Secrets: agent.Secrets(env), Notify: a.activity}, nil
 	case "command":
-		return &agent.Command{Label: p.Name, Argv: p.Command, Self: a.w.Self, Env: env, Reads: reads, State: state}, nil
+		return &agent.Command{Label: p.Name, Argv: p.Command, Self: a.w.Self, Env: env, Reads: reads, State: state, Secrets: agent.Secrets(env)}, nil
 	}
 	return nil, undecided("", "agents.%s: protocol %q is not known; there are acp and command", p.Name, p.Protocol)
+}
+
+// installation is where a program lies with what belongs to it: a link in the PATH often leads into a package of npm or a
+// virtual environment of Python below the home directory, which is closed to agents but for what is named.
+func installation(program string) []string {
+	found, err := exec.LookPath(program)
+	if err != nil {
+		return nil
+	}
+	real, err := filepath.EvalSymlinks(found)
+	if err != nil {
+		return nil
+	}
+	places := []string{found, real}
+	if before, _, ok := strings.Cut(real, string(filepath.Separator)+"node_modules"+string(filepath.Separator)); ok {
+		places = append(places, filepath.Join(before, "node_modules"))
+	}
+	if root := filepath.Dir(filepath.Dir(real)); isFile(filepath.Join(root, "pyvenv.cfg")) {
+		places = append(places, root)
+	}
+	return places
+}
+
+func isFile(name string) bool {
+	info, err := os.Stat(name)
+	return err == nil && info.Mode().IsRegular()
 }
 
 // homePaths makes paths below the home directory absolute.

@@ -338,7 +338,15 @@ func (a *app) events() func(tasks.Event) {
 		return func(e tasks.Event) { enc.Encode(e) }
 	}
 	live := newLive(a)
+	a.showing.Store(live)
 	return live.event
+}
+
+// activity passes what an agent does on to the live view, where there is one.
+func (a *app) activity(task, text string) {
+	if l := a.showing.Load(); l != nil {
+		l.activity(task, text)
+	}
 }
 
 func (a *app) blueprint() (agent.Agent, error) {

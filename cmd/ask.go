@@ -1,9 +1,11 @@
 package cmd
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -11,15 +13,21 @@ import (
 	"spec.example/spec/tasks"
 )
 
+// patienceOfShells is how long `spec ask` waits: agents end a command of theirs that is silent for two minutes.
+const patienceOfShells = 100 * time.Second
+
 func (a *app) askVerb() *cobra.Command {
 	var choices []string
+	var patience time.Duration
 	c := &cobra.Command{
 		Use:   "ask QUESTION",
 		Short: "From inside a run: ask a person to decide",
 		Long:  "Ask is for agents. It prints the answer and ends with 0; with 3 when a person will answer later (stop now, the task is\nstarted again with the answer); with 2 when no run is listening here.",
 		Args:  exactly("QUESTION"),
-		RunE: func(_ *cobra.Command, args []string) error {
-			answer, err := agent.Ask(a.w.env(agent.EnvSocket), agent.Question{Text: args[0], Choices: choices})
+		RunE: func(c *cobra.Command, args []string) error {
+			ctx, cancel := context.WithTimeout(c.Context(), patience)
+			defer cancel()
+			answer, err := agent.Ask(ctx, a.w.env(agent.EnvSocket), agent.Question{Text: args[0], Choices: choices})
 			switch {
 			case errors.Is(err, agent.ErrParked):
 				return waits("stop now; the task is started again with the answer", "a person will answer later")
@@ -31,6 +39,7 @@ func (a *app) askVerb() *cobra.Command {
 		},
 	}
 	c.Flags().StringArrayVar(&choices, "choice", nil, "a possible `ANSWER`; the first is what you would take")
+	c.Flags().DurationVar(&patience, "patience", patienceOfShells, "how long to wait for the answer before it ends with 3")
 	return c
 }
 

@@ -1,67 +1,120 @@
 package cmd
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 
 	"spec.example/spec/internal/agent"
+	"spec.example/spec/internal/git"
+	"spec.example/spec/internal/trace"
 	"spec.example/spec/tasks"
 )
 
-// gate shows a verified result at the terminal and takes the person's decision.
+// gate shows a verified result at the terminal and takes the person's decision. An interrupt is a quit: the result is kept.
 func (a *app) gate(ctx context.Context, g tasks.Gate) (tasks.Decision, error) {
 	tty, err := a.terminal()
 	if err != nil {
 		return tasks.Decision{}, tasks.ErrNoPerson
 	}
 	defer tty.close()
-	a.showGate(tty, g)
+	v := a.gateView(tty, g)
+	tty.printf("\n%s", v.summary())
+	var d tasks.Decision
 	if g.Policy == tasks.ApproveFile && len(g.Files) > 0 {
-		return a.fileGate(ctx, tty, g)
+		d, err = a.fileGate(ctx, tty, v)
+	} else {
+		d, err = a.taskGate(ctx, tty, v)
 	}
-	for range 1000 {
-		answer, err := tty.line("[a]pprove  [d]iff  [r]equest changes  [e]dit in a shell  [s]kip  [q]uit > ")
+	switch {
+	case errors.Is(err, errInterrupted):
+		return tasks.Decision{Act: tasks.Quit}, nil
+	case errors.Is(err, errNoTerminal):
+		return tasks.Decision{}, tasks.ErrNoPerson
+	case err == nil:
+		err = ctx.Err()
+	}
+	return d, err
+}
+
+func (a *app) taskGate(ctx context.Context, tty *terminal, v *gateView) (tasks.Decision, error) {
+	choices := []choice{{"a", "approve"}, {"d", "diff"}, {"m", "more"}, {"r", "request changes"}, {"e", "edit in a shell"}, {"s", "skip"}, {"q", "quit"}}
+	for {
+		key, err := tty.choose(choices)
 		if err != nil {
-			return tasks.Decision{}, tasks.ErrNoPerson
+			return tasks.Decision{}, err
 		}
-		if ctx.Err() != nil {
-			return tasks.Decision{}, ctx.Err()
+		if key == "a" {
+			return tasks.Decision{Act: tasks.Approve, By: "tty"}, nil
 		}
-		d, done, err := a.gateKey(ctx, tty, g, answer)
-		if done || err != nil {
+		if d, done, err := a.common(ctx, tty, v, key); done || err != nil {
 			return d, err
 		}
 	}
-	return tasks.Decision{Act: tasks.Quit}, nil
 }
 
-func (a *app) gateKey(ctx context.Context, tty *terminal, g tasks.Gate, answer string) (tasks.Decision, bool, error) {
-	switch strings.ToLower(answer) {
-	case "a", "approve", "y", "yes":
-		return tasks.Decision{Act: tasks.Approve, By: "tty"}, true, nil
-	case "d", "diff":
-		a.page(ctx, tty, a.paint(g.Diff))
-	case "r", "request":
-		return a.request(ctx, tty, g)
-	case "e", "edit", "shell":
-		if err := a.shell(ctx, tty, g.SlotDir); err != nil {
+// common does what can be done at both gates.
+func (a *app) common(ctx context.Context, tty *terminal, v *gateView, key string) (d tasks.Decision, done bool, err error) {
+	switch key {
+	case "d":
+		a.page(ctx, tty, v.diff(v.files))
+	case "m":
+		a.page(ctx, tty, v.everything())
+	case "r":
+		return a.request(ctx, tty, v.g)
+	case "e":
+		if err := a.shell(ctx, tty, v.g.SlotDir); err != nil {
 			tty.printf("the shell ended with: %v\n", err)
 		}
 		return tasks.Decision{Act: tasks.Again}, true, nil
-	case "s", "skip":
+	case "s":
 		return tasks.Decision{Act: tasks.Leave, By: "tty"}, true, nil
-	case "q", "quit":
+	case "q":
 		return tasks.Decision{Act: tasks.Quit}, true, nil
-	default:
-		tty.printf("Type one of a, d, r, e, s or q.\n")
 	}
-	return tasks.Decision{}, false, nil
+	return d, false, nil
+}
+
+// fileGate takes a decision for each file, those with a risk first.
+func (a *app) fileGate(ctx context.Context, tty *terminal, v *gateView) (tasks.Decision, error) {
+	choices := []choice{{"a", "accept"}, {"x", "x reject"}, {"d", "diff of it all"}, {"m", "more"}, {"r", "request changes"}, {"e", "edit"}, {"s", "skip task"}, {"q", "quit"}}
+	d := tasks.Decision{Act: tasks.Approve, By: "tty"}
+	for i, f := range v.order {
+		tty.printf("\n%s", v.file(i, f))
+		for decided := false; !decided; {
+			key, err := tty.choose(choices)
+			if err != nil {
+				return d, err
+			}
+			switch key {
+			case "a":
+				decided = true
+			case "x":
+				why, err := tty.line("Why? ")
+				if err != nil {
+					return d, err
+				}
+				d.Reject = append(d.Reject, f.Path)
+				if why != "" {
+					d.Words += f.Path + ": " + why + "\n"
+				}
+				decided = true
+			default:
+				if other, done, err := a.common(ctx, tty, v, key); done || err != nil {
+					other.Words += d.Words // what was said of files before goes along with a request
+					return other, err
+				}
+			}
+		}
+	}
+	return d, nil
 }
 
 // request takes the changes that a person wants. An agent that cannot adjust says so and offers the shell instead.
@@ -71,138 +124,240 @@ func (a *app) request(ctx context.Context, tty *terminal, g tasks.Gate) (tasks.D
 		if err != nil || !yes {
 			return tasks.Decision{}, false, err
 		}
-		if err := a.shell(ctx, tty, g.SlotDir); err != nil {
-			tty.printf("the shell ended with: %v\n", err)
-		}
-		return tasks.Decision{Act: tasks.Again}, true, nil
+		return a.common(ctx, tty, &gateView{g: g}, "e")
 	}
-	words, err := tty.line("What should change? ")
+	words, err := tty.line("What should change? (or e for your editor) ")
 	if err != nil {
-		return tasks.Decision{}, false, tasks.ErrNoPerson
+		return tasks.Decision{}, false, err
+	}
+	if words == "e" {
+		if words, err = a.compose(ctx, tty, g); err != nil {
+			tty.printf("the editor ended with: %v\n", err)
+		}
 	}
 	if words == "" {
+		tty.printf("Nothing was asked for.\n")
 		return tasks.Decision{}, false, nil
 	}
 	return tasks.Decision{Act: tasks.Request, Words: words}, true, nil
 }
 
-func (a *app) showGate(tty *terminal, g tasks.Gate) {
-	tty.printf("\n── Task %s: %s\n", g.Task, clean(g.Title))
-	stops := false
-	for _, r := range g.Risks {
-		mark := "  announced: "
-		if !r.Announced {
-			mark, stops = "  RISK: ", true
-		}
-		tty.printf("%s%s, %s %s\n", mark, r.Class, clean(r.Path), clean(r.What))
+// compose has the person write in an editor. Lines that begin with # are left out.
+func (a *app) compose(ctx context.Context, tty *terminal, g tasks.Gate) (string, error) {
+	dir, err := os.MkdirTemp("", "spec-words-")
+	if err != nil {
+		return "", err
 	}
-	if stops {
-		tty.printf("  The approved plan did not announce what is marked RISK.\n")
-	}
-	added, removed := 0, 0
-	for _, f := range g.Files {
-		tty.printf("  %s %s (+%d −%d)\n", f.Status, clean(f.Path), max(f.Added, 0), max(f.Removed, 0))
-		added, removed = added+max(f.Added, 0), removed+max(f.Removed, 0)
-	}
-	tty.printf("  %d files, +%d −%d lines\n  verified: %s\n", len(g.Files), added, removed, clean(g.Verified.Summary))
-	if g.Verified.ByTask {
-		tty.printf("  verified by a command that this task brought\n")
-	}
-	for _, c := range g.Criteria {
-		tty.printf("  criterion %s: %s\n", c.ID, clean(shorten(c.Text, 100)))
-	}
-	for _, d := range g.Dropped {
-		tty.printf("  left out: %s\n", clean(d))
-	}
-	for _, name := range g.Ignored {
-		tty.printf("  ignored by git, so not part of it: %s\n", clean(name))
-	}
-	if g.Said != "" {
-		tty.printf("  the agent says: %s\n", clean(shorten(g.Said, 300)))
-	}
-	if g.Before != nil {
-		tty.printf("  You accepted another form of it before; a merge changed the patch.\n")
-	}
-	if g.Waiting > 0 {
-		tty.printf("  %d more gates wait behind this one\n", g.Waiting)
-	}
-}
-
-// fileGate takes a decision for each file.
-func (a *app) fileGate(ctx context.Context, tty *terminal, g tasks.Gate) (tasks.Decision, error) {
-	d := tasks.Decision{Act: tasks.Approve, By: "tty"}
-	parts := splitDiff(g.Diff)
-	for i, f := range g.Files {
-		tty.printf("\n%d of %d: %s\n%s\n", i+1, len(g.Files), clean(f.Path), a.paint(parts[f.Path]))
-		answer, err := tty.line("[a]ccept  [x] reject  [s]kip the task  [q]uit > ")
-		if err != nil {
-			return d, tasks.ErrNoPerson
-		}
-		switch strings.ToLower(answer) {
-		case "a", "y", "yes":
-		case "x", "n", "no":
-			words, err := tty.line("Why? ")
-			if err != nil {
-				return d, tasks.ErrNoPerson
-			}
-			d.Reject = append(d.Reject, f.Path)
-			if words != "" {
-				d.Words += f.Path + ": " + words + "\n"
-			}
-		case "s":
-			return tasks.Decision{Act: tasks.Leave, By: "tty"}, nil
-		default:
-			return tasks.Decision{Act: tasks.Quit}, nil
-		}
-	}
-	return d, ctx.Err()
-}
-
-// splitDiff cuts a patch into the parts of its files.
-func splitDiff(diff []byte) map[string][]byte {
-	parts := map[string][]byte{}
-	for part := range bytes.SplitSeq(append([]byte("\n"), diff...), []byte("\ndiff --git ")) {
-		header, _, _ := bytes.Cut(part, []byte("\n"))
-		if _, name, ok := bytes.Cut(header, []byte(" b/")); ok {
-			parts[string(name)] = append([]byte("diff --git "), part...)
-		}
-	}
-	return parts
-}
-
-// paint colours a patch where the terminal has colour, and takes control characters out of it.
-func (a *app) paint(diff []byte) string {
-	text := clean(string(diff))
-	if a.color == "never" || a.color == "auto" && (a.w.env("NO_COLOR") != "" || a.w.env("TERM") == "dumb") {
-		return text
-	}
+	defer os.RemoveAll(dir)
+	file := filepath.Join(dir, "changes.md")
 	var b strings.Builder
-	for line := range strings.Lines(text) {
-		code := ""
+	fmt.Fprintf(&b, "\n# What should change in task %s: %s\n# Lines that begin with # are left out; an empty text asks for nothing.\n", g.Task, oneLine(clean(g.Title)))
+	for _, f := range g.Files {
+		fmt.Fprintf(&b, "# %s %s\n", f.Status, oneLine(clean(f.Path)))
+	}
+	if err := os.WriteFile(file, []byte(b.String()), 0o600); err != nil {
+		return "", err
+	}
+	editor := first(a.w.env("VISUAL"), a.w.env("EDITOR"), "vi")
+	cmd := exec.CommandContext(ctx, "sh", "-c", editor+` "$1"`, editor, file) // as git does: the variable may hold arguments
+	cmd.Stdin, cmd.Stdout, cmd.Stderr, cmd.Env = tty.file, tty.file, tty.file, a.w.Env
+	if err := cmd.Run(); err != nil {
+		return "", err
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return "", err
+	}
+	var kept []string
+	for line := range strings.Lines(string(data)) {
+		if !strings.HasPrefix(line, "#") {
+			kept = append(kept, line)
+		}
+	}
+	return strings.TrimSpace(strings.Join(kept, "")), nil
+}
+
+// A gateView is what a person sees of a gate. It holds no terminal: the same gate gives the same text.
+type gateView struct {
+	g     tasks.Gate
+	look  look
+	rows  int
+	files []patchFile
+	order []git.Change // those with a risk first
+}
+
+func (a *app) gateView(tty *terminal, g tasks.Gate) *gateView {
+	columns, rows := tty.size()
+	color := a.color == "always" || a.color == "auto" && a.w.env("NO_COLOR") == "" && !tty.plain
+	if tty.plain {
+		columns = min(columns, wide-1) // two columns read aloud are nonsense
+	}
+	return newGateView(g, look{columns: columns, color: color}, rows)
+}
+
+func newGateView(g tasks.Gate, l look, rows int) *gateView {
+	v := &gateView{g: g, look: l, rows: rows, files: splitPatch(g.Diff), order: slices.Clone(g.Files)}
+	slices.SortStableFunc(v.order, func(x, y git.Change) int { return v.weight(y.Path) - v.weight(x.Path) })
+	return v
+}
+
+// weight is 2 for a file with a risk that was not announced, 1 for one with an announced one.
+func (v *gateView) weight(path string) int {
+	most := 0
+	for _, r := range v.g.Risks {
 		switch {
-		case strings.HasPrefix(line, "+++"), strings.HasPrefix(line, "---"), strings.HasPrefix(line, "diff "):
-			code = "1"
-		case strings.HasPrefix(line, "+"):
-			code = "32"
-		case strings.HasPrefix(line, "-"):
-			code = "31"
-		case strings.HasPrefix(line, "@@"):
-			code = "36"
+		case r.Path != path:
+		case !r.Announced:
+			return 2
+		default:
+			most = 1
 		}
-		if code == "" {
-			b.WriteString(line)
-			continue
-		}
-		fmt.Fprintf(&b, "\x1b[%sm%s\x1b[0m\n", code, strings.TrimSuffix(line, "\n"))
+	}
+	return most
+}
+
+// few is how many of a kind the summary shows; `more` shows all.
+const few = 5
+
+// summary is the gate at a glance: it fits a small terminal.
+func (v *gateView) summary() string {
+	return v.text(func(n int) int { return min(n, few) }, v.look.columns)
+}
+
+// everything is the gate in full.
+func (v *gateView) everything() string {
+	var b strings.Builder
+	b.WriteString(v.text(func(n int) int { return n }, 1<<20))
+	for _, s := range v.g.Verified.Steps {
+		fmt.Fprintf(&b, "  %s: %s (%s, %v)\n", s.Name, clean(s.Command), map[bool]string{true: "passed", false: "failed"}[s.OK], s.Took.Round(1e7))
+	}
+	if v.g.Said != "" {
+		fmt.Fprintf(&b, "\nThe agent says:\n%s\n", clean(indent(v.g.Said)))
 	}
 	return b.String()
 }
 
-// page shows a long text through the user's pager.
+// text writes the gate, most(n) of n entries of a kind, lines cut to columns.
+func (v *gateView) text(most func(int) int, columns int) string {
+	var b strings.Builder
+	line := func(code, format string, args ...any) {
+		b.WriteString(v.look.paint(code, fit(fmt.Sprintf(format, args...), columns)) + "\n")
+	}
+	list := func(n int, what string, entry func(i int)) {
+		for i := range most(n) {
+			entry(i)
+		}
+		if left := n - most(n); left > 0 {
+			line("", "  … and %d more %s (m shows all)", left, what)
+		}
+	}
+	g := v.g
+	line(bold, "── Task %s: %s", g.Task, g.Title)
+	if g.Before != nil {
+		line(red, "  You accepted another form of it before; a merge changed the patch.")
+	}
+	list(len(g.Risks), "risks", func(i int) {
+		r := g.Risks[i]
+		if r.Announced {
+			line("", "  announced: %s, %s %s", r.Class, r.Path, r.What)
+			return
+		}
+		line(red, "  RISK: %s, %s %s", r.Class, r.Path, r.What)
+	})
+	added, removed := 0, 0
+	for _, f := range g.Files {
+		added, removed = added+max(f.Added, 0), removed+max(f.Removed, 0)
+	}
+	line("", "  %s, +%d −%d lines, verified: %s", count(len(g.Files), "file"), added, removed, g.Verified.Summary)
+	if g.Verified.ByTask {
+		line(red, "  verified by a command that this task brought")
+	}
+	list(len(v.order), "files", func(i int) {
+		f := v.order[i]
+		line("", "    %s %s (+%d −%d)", f.Status, f.Path, max(f.Added, 0), max(f.Removed, 0))
+	})
+	list(len(g.Criteria), "criteria", func(i int) {
+		c := g.Criteria[i]
+		line("", "  criterion %s (%s): %s", c.ID, v.proof(c.ID), c.Text)
+	})
+	left := slices.Clone(g.Dropped)
+	for _, name := range g.Ignored {
+		left = append(left, name+": ignored by git, so not part of it (copy: or setup: brings such files)")
+	}
+	list(len(left), "left out", func(i int) { line("", "  left out: %s", left[i]) })
+	for _, d := range g.Findings {
+		line("", "  %s: %s", d.Code, d.Message)
+	}
+	if g.Said != "" && columns < 1<<20 {
+		line("", "  the agent says: %s", g.Said)
+	}
+	if g.Cost != "" {
+		line("", "  cost, as the agent says: %s", g.Cost)
+	}
+	if g.Waiting > 0 {
+		line("", "  %s behind this one", count(g.Waiting, "gate waits", "gates wait"))
+	}
+	return b.String()
+}
+
+// count words a number of things.
+func count(n int, one string, many ...string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return strconv.Itoa(n) + " " + first(append(many, one+"s")...)
+}
+
+// proof says whether the change brings a tag that ties something to a criterion.
+func (v *gateView) proof(id string) string {
+	for _, tag := range trace.Mentioned(string(addedLines(v.files))) {
+		if tag.ID == id {
+			return "tagged here"
+		}
+	}
+	return "no tag here"
+}
+
+// file is one file of the file gate: its risks and what changed, as far as the screen goes.
+func (v *gateView) file(i int, f git.Change) string {
+	var b strings.Builder
+	b.WriteString(v.look.paint(bold, fit(fmt.Sprintf("%d of %d: %s", i+1, len(v.order), f.Path), v.look.columns)) + "\n")
+	for _, r := range v.g.Risks {
+		if r.Path == f.Path && !r.Announced {
+			b.WriteString(v.look.paint(red, fit("  RISK: "+r.Class+", "+r.What, v.look.columns)) + "\n")
+		}
+	}
+	var part []patchFile
+	for _, p := range v.files {
+		if p.path == f.Path {
+			part = append(part, p)
+		}
+	}
+	lines := strings.SplitAfter(v.diff(part), "\n")
+	if most := max(v.rows-6, 10); len(lines) > most {
+		left := len(lines) - most
+		lines = append(lines[:most:most], fmt.Sprintf("… %d more lines (d shows all)\n", left))
+	}
+	b.WriteString(strings.Join(lines, ""))
+	return b.String()
+}
+
+func (v *gateView) diff(files []patchFile) string { return v.look.patch(files) }
+
+// page shows a long text through the user's pager, a short one as it is.
 func (a *app) page(ctx context.Context, tty *terminal, text string) {
-	pager := first(a.w.env("PAGER"), "less -R")
-	cmd := exec.CommandContext(ctx, "sh", "-c", pager)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr, cmd.Env = strings.NewReader(text), tty.file, tty.file, a.w.Env
+	_, rows := tty.size()
+	pager := a.w.env("PAGER")
+	if pager == "" && (tty.plain || strings.Count(text, "\n") < rows-1) {
+		tty.printf("%s\n", text)
+		return
+	}
+	env := a.w.Env
+	if a.w.env("LESS") == "" {
+		env = append(slices.Clone(env), "LESS=FRX")
+	}
+	cmd := exec.CommandContext(ctx, "sh", "-c", first(pager, "less"))
+	cmd.Stdin, cmd.Stdout, cmd.Stderr, cmd.Env = strings.NewReader(text), tty.file, tty.file, env
 	var exit *exec.ExitError
 	if err := cmd.Run(); err != nil && (!errors.As(err, &exit) || exit.ExitCode() == 127) {
 		tty.printf("%s\n", text)

@@ -31,7 +31,7 @@ type step struct {
 func newLive(a *app) *live {
 	l := &live{a: a, running: map[string]step{}}
 	if file, ok := a.w.Stderr.(interface{ Fd() uintptr }); ok && !a.quiet {
-		l.tty = term.IsTerminal(int(file.Fd())) && a.w.env("TERM") != "dumb"
+		l.tty = term.IsTerminal(int(file.Fd())) && !a.isPlain()
 	}
 	return l
 }
@@ -44,6 +44,19 @@ func (l *live) event(e tasks.Event) {
 		l.a.progress("%s", text)
 	}
 	l.track(e)
+	l.draw()
+}
+
+// activity shows what an agent is doing now. It is no event: nothing depends on it.
+func (l *live) activity(task, text string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s, ok := l.running[task]
+	if !ok {
+		return
+	}
+	l.erase()
+	l.running[task] = step{"task " + task + ": " + oneLine(text), s.since}
 	l.draw()
 }
 

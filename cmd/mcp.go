@@ -53,28 +53,42 @@ func text(format string, args ...any) *mcp.CallToolResult {
 	return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: fmt.Sprintf(format, args...)}}}
 }
 
+// envPatience overrides how long ask_person waits.
+const envPatience = "SPEC_ASK_PATIENCE"
+
 type askInput struct {
 	Question string   `json:"question" jsonschema:"what has to be decided"`
 	Choices  []string `json:"choices,omitempty" jsonschema:"possible answers, the one that you would take first"`
 }
 
-// askPerson waits for the answer, with a sign of life every five seconds: agents give a silent tool up after a minute.
+// patienceOfTools is how long a tool call waits for a person: agents give a silent one up after a minute, and some whatever
+// it says. A longer answer ends the turn, and is the agent's next message.
+const patienceOfTools = 50 * time.Second
+
+// askPerson waits for the answer, with a sign of life every five seconds.
 func (a *app) askPerson(ctx context.Context, req *mcp.CallToolRequest, in askInput) (*mcp.CallToolResult, any, error) {
 	type reply struct {
 		answer agent.Answer
 		err    error
 	}
 	done := make(chan reply, 1)
+	wait := patienceOfTools
+	if text := a.w.env(envPatience); text != "" {
+		var err error
+		if wait, err = time.ParseDuration(text); err != nil {
+			return nil, nil, fmt.Errorf("%s: %v", envPatience, err)
+		}
+	}
+	patience, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
 	go func() {
-		answer, err := agent.Ask(a.w.env(agent.EnvSocket), agent.Question{Text: in.Question, Choices: in.Choices})
+		answer, err := agent.Ask(patience, a.w.env(agent.EnvSocket), agent.Question{Text: in.Question, Choices: in.Choices})
 		done <- reply{answer, err}
 	}()
 	tick := time.NewTicker(5 * time.Second)
 	defer tick.Stop()
 	for n := 1; ; n++ {
 		select {
-		case <-ctx.Done():
-			return nil, nil, ctx.Err()
 		case <-tick.C:
 			if token := req.Params.GetProgressToken(); token != nil {
 				req.Session.NotifyProgress(ctx, &mcp.ProgressNotificationParams{ProgressToken: token, Progress: float64(n), Message: "a person is being asked"})
@@ -82,7 +96,7 @@ func (a *app) askPerson(ctx context.Context, req *mcp.CallToolRequest, in askInp
 		case r := <-done:
 			switch {
 			case errors.Is(r.err, agent.ErrParked):
-				return text("Nobody can answer now. Stop here and end your turn: the task is started again with the answer."), nil, nil
+				return text("Nobody can answer now. Stop here and end your turn, without guessing: you are given the answer later."), nil, nil
 			case r.err != nil:
 				return nil, nil, r.err
 			}

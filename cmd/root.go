@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"strings"
+	"sync/atomic"
 
 	"github.com/spf13/cobra"
 
@@ -23,7 +24,9 @@ type app struct {
 	noInput bool
 	color   string
 	quiet   bool
+	plain   bool
 	verbose bool
+	showing *atomic.Pointer[live]                                                          // the live view of a run, where there is one
 	drain   chan struct{}                                                                  // closed by the first interrupt
 	answers func(ctx context.Context, task string, q agent.Question) (agent.Answer, error) // of demo; nil to ask the person
 }
@@ -43,7 +46,7 @@ func Main(w World) int {
 		debug.SetGCPercent(300)
 		debug.SetMemoryLimit(512 << 20)
 	}
-	a := &app{w: w, drain: make(chan struct{})}
+	a := &app{w: w, drain: make(chan struct{}), showing: new(atomic.Pointer[live])}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	stop := a.interrupts(cancel)
@@ -139,6 +142,7 @@ func (a *app) root() *cobra.Command {
 	flags.BoolVar(&a.noInput, "no-input", false, "never ask; stop with exit status 3 where a person has to answer")
 	flags.StringVar(&a.color, "color", "auto", "`WHEN` to use colour: auto, always or never")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "no progress")
+	flags.BoolVar(&a.plain, "plain", false, "for screen readers: numbered choices, nothing drawn over")
 	flags.BoolVarP(&a.verbose, "verbose", "v", false, "more about what is done")
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return &failure{exitUndecided, err, c.CommandPath() + " --help"}

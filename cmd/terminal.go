@@ -1,14 +1,16 @@
 package cmd
 
 import (
-	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/term"
 )
@@ -19,8 +21,11 @@ var errNoTerminal = errors.New("no terminal to ask at")
 // A terminal is the controlling terminal. Answers are read from it and never from standard input: what a program pipes
 // into us is not a person.
 type terminal struct {
-	file  *os.File
-	lines *bufio.Reader
+	file    *os.File
+	typed   io.RuneReader
+	plain   bool            // for a screen reader: numbered lines, nothing drawn over
+	stop    <-chan struct{} // closed by an interrupt
+	pressed bool            // the last answer was a key: an Enter that follows it out of habit is no answer
 }
 
 func (a *app) terminal() (*terminal, error) {
@@ -31,19 +36,167 @@ func (a *app) terminal() (*terminal, error) {
 	if err != nil || !term.IsTerminal(int(file.Fd())) {
 		return nil, errNoTerminal
 	}
-	return &terminal{file: file, lines: bufio.NewReader(io.LimitReader(file, 1<<20))}, nil
+	return &terminal{file: file, typed: &bytewise{file: file}, plain: a.isPlain(), stop: a.drain}, nil
+}
+
+// isPlain tells whether nothing may be drawn over: the user says so, or the terminal cannot do it.
+func (a *app) isPlain() bool {
+	return a.plain || a.w.env("ACCESSIBLE") != "" || a.w.env("TERM") == "dumb"
 }
 
 func (t *terminal) close() { t.file.Close() }
 
+// size is the terminal's columns and rows, 80 and 24 where it does not say.
+func (t *terminal) size() (columns, rows int) {
+	columns, rows, err := term.GetSize(int(t.file.Fd()))
+	if err != nil || columns < 20 || rows < 5 {
+		return 80, 24
+	}
+	return columns, rows
+}
+
+// errInterrupted means that the person pressed the interrupt key instead of answering.
+var errInterrupted = fmt.Errorf("interrupted at a question: %w", context.Canceled)
+
+// read waits for what the person types, or for an interrupt. The reading itself cannot be called back; after an interrupt
+// nothing is asked any more.
+func (t *terminal) read(from func() (string, error)) (string, error) {
+	type typed struct {
+		text string
+		err  error
+	}
+	done := make(chan typed, 1)
+	go func() {
+		text, err := from()
+		done <- typed{text, err}
+	}()
+	select {
+	case <-t.stop:
+		return "", errInterrupted
+	case in := <-done:
+		return in.text, in.err
+	}
+}
+
+// bytewise reads a terminal a byte at a time: what was typed ahead stays in the terminal, for whoever asks next.
+type bytewise struct{ file *os.File }
+
+func (b *bytewise) ReadRune() (rune, int, error) {
+	var buf [utf8.UTFMax]byte
+	for n := 0; n < len(buf); {
+		if _, err := b.file.Read(buf[n : n+1]); err != nil {
+			return 0, n, err
+		}
+		if n++; utf8.FullRune(buf[:n]) {
+			r, size := utf8.DecodeRune(buf[:n])
+			return r, size, nil
+		}
+	}
+	return utf8.RuneError, 1, nil
+}
+
+// maxTyped bounds a line that is typed.
+const maxTyped = 64 << 10
+
+func (t *terminal) readLine() (string, error) {
+	var b strings.Builder
+	for b.Len() < maxTyped {
+		r, _, err := t.typed.ReadRune()
+		if err != nil {
+			return b.String(), err
+		}
+		if b.WriteRune(r); r == '\n' {
+			break
+		}
+	}
+	return b.String(), nil
+}
+
 // line asks for one line.
 func (t *terminal) line(prompt string) (string, error) {
 	fmt.Fprint(t.file, prompt)
-	text, err := t.lines.ReadString('\n')
-	if err != nil && text == "" {
+	text, err := t.read(t.readLine)
+	if err == nil && t.pressed && strings.TrimSpace(text) == "" {
+		text, err = t.read(t.readLine)
+	}
+	t.pressed = false
+	switch {
+	case errors.Is(err, errInterrupted):
+		return "", err
+	case err != nil && text == "":
 		return "", errNoTerminal
 	}
 	return strings.TrimSpace(text), nil
+}
+
+// A choice is one thing that can be done at a gate: its key is a letter of its name.
+type choice struct {
+	key  string
+	name string // with the key in it, or before it: "approve", "x reject"
+}
+
+func (c choice) word() string { return strings.TrimPrefix(c.name, c.key+" ") }
+
+// choose asks for one of the choices: by its key alone, or, plain, by number or name and Enter.
+func (t *terminal) choose(choices []choice) (string, error) {
+	for range 1000 {
+		answer, err := t.pick(choices)
+		if err != nil {
+			return "", err
+		}
+		for i, c := range choices {
+			if answer == c.key || answer == strconv.Itoa(i+1) || len(answer) > 1 && strings.HasPrefix(c.word(), answer) {
+				return c.key, nil
+			}
+		}
+		var keys []string
+		for _, c := range choices {
+			keys = append(keys, c.key)
+		}
+		t.printf("Type one of %s.\n", strings.Join(keys, ", "))
+	}
+	return "", errNoTerminal
+}
+
+func (t *terminal) pick(choices []choice) (string, error) {
+	if t.plain {
+		for i, c := range choices {
+			t.printf("%d. %s\n", i+1, c.word())
+		}
+		text, err := t.line("Number: ")
+		return strings.ToLower(text), err
+	}
+	var words []string
+	for _, c := range choices {
+		before, after, _ := strings.Cut(c.name, c.key)
+		words = append(words, before+"["+c.key+"]"+after)
+	}
+	t.printf("%s > ", strings.Join(words, " "))
+	restore, err := byKey(t.file)
+	if err != nil {
+		text, err := t.line("")
+		return strings.ToLower(text), err
+	}
+	defer restore()
+	for {
+		key, err := t.read(func() (string, error) {
+			r, _, err := t.typed.ReadRune()
+			return string(r), err
+		})
+		switch {
+		case errors.Is(err, errInterrupted):
+			t.printf("\n")
+			return "", err
+		case err != nil, key == "\x04":
+			return "", errNoTerminal
+		case t.pressed && (key == "\n" || key == "\r"):
+			t.pressed = false
+			continue
+		}
+		t.pressed = true
+		t.printf("%s\n", clean(strings.TrimSpace(key)))
+		return strings.ToLower(key), nil
+	}
 }
 
 func (t *terminal) printf(format string, args ...any) { fmt.Fprintf(t.file, format, args...) }

@@ -104,6 +104,7 @@ type Gate struct {
 	Risks    []Risk // first what the plan did not announce
 	Verified Verified
 	Said     string // the agent's words
+	Cost     string // of the agent, as it says
 	Agent    string
 	Adjusts  bool // the agent can work in a requested change
 	Criteria []spec.Requirement

@@ -42,8 +42,8 @@ type run struct {
 	asking  sync.Mutex                                   // gates and questions, one at a time
 	mu      sync.Mutex                                   // what follows
 	trees   map[string]Verified
-	words   map[string]string // what the agent last said, by task
-	queue   int               // gates that wait for asking
+	words   map[string]agent.Result // what the agent last said, by task
+	queue   int                     // gates that wait for asking
 	events  sync.Mutex
 
 	cover       bool // measure coverage

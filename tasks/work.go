@@ -207,7 +207,7 @@ func (r *run) attempt(ctx context.Context, s *slot, h *head, t *plan.Task, e *ef
 			return frozen{}, "", workErr.Error(), nil
 		}
 		unchanged, left = said.Unchanged, said.Leftover
-		r.said(t.ID, said.Said)
+		r.said(t.ID, said)
 	}
 	fault("agent.end")
 	e.again = false
@@ -226,16 +226,16 @@ func isDeclined(err error) bool {
 	return errors.As(err, &d)
 }
 
-func (r *run) said(task, text string) {
+func (r *run) said(task string, said agent.Result) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.words == nil {
-		r.words = map[string]string{}
+		r.words = map[string]agent.Result{}
 	}
-	r.words[task] = text
+	r.words[task] = said
 }
 
-func (r *run) lastWords(task string) string {
+func (r *run) lastWords(task string) agent.Result {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.words[task]
@@ -253,6 +253,9 @@ func (r *run) agentWork(ctx context.Context, s *slot, h *head, t *plan.Task, e *
 	}
 	defer os.RemoveAll(temp)
 	name := encodeRef(t.ID) + "-" + strconv.Itoa(e.attempt+1)
+	if n := len(e.requests); n > 0 {
+		name += "-request-" + strconv.Itoa(n) // the same attempt, asked to change
+	}
 	if err := os.WriteFile(r.journal.output(name+"-brief.md"), brief, 0o644); err != nil {
 		return agent.Result{}, fmt.Errorf("keeping the brief: %w", err)
 	}
@@ -347,7 +350,7 @@ func (r *run) gate(ctx context.Context, s *slot, h *head, t *plan.Task, e *effor
 		return outcome{task: e.task, err: err}, true
 	}
 	fault("gate")
-	g := Gate{Task: t.ID, Title: t.Title, Policy: r.o.Policy, Files: result.changes, Diff: result.diff, Risks: found, Verified: r.honest(v, result, task), Said: r.lastWords(t.ID),
+	g := Gate{Task: t.ID, Title: t.Title, Policy: r.o.Policy, Files: result.changes, Diff: result.diff, Risks: found, Verified: r.honest(v, result, task), Said: r.lastWords(t.ID).Said, Cost: r.lastWords(t.ID).Cost,
 		Agent: r.agentName(), Adjusts: r.o.Agent != nil && r.o.Agent.Adjusts(), Dropped: result.dropped, Ignored: result.ignored, SlotDir: s.work.Dir, Before: e.accepted}
 	if r.o.Hand {
 		g.Agent, g.Adjusts, g.SlotDir = "hand", false, r.o.Repo.Dir
@@ -543,6 +546,11 @@ func (r *run) withoutRejected(ctx context.Context, s *slot, e *effort, a approve
 	if err != nil {
 		return outcome{task: e.task, err: err}, true
 	}
+	if s.task == e.task { // else a later attempt would find them in the slot, and bring them again
+		if err := putBack(s.work.Dir, files); err != nil {
+			return outcome{task: e.task, err: fmt.Errorf("putting rejected files back: %v", err)}, true
+		}
+	}
 	if err := r.o.Repo.DeleteRef(ctx, a.ref); err != nil {
 		return outcome{task: e.task, err: err}, true
 	}
@@ -573,4 +581,33 @@ func (r *run) withoutRejected(ctx context.Context, s *slot, e *effort, a approve
 	}
 	a.tree, a.patch = tree, result.patch
 	return r.gate(ctx, s, h, t, e, a, result, v)
+}
+
+// putBack writes files as they were; nil data takes one away. The agent's links lead nowhere: the directory confines.
+func putBack(dir string, files map[string][]byte) error {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	for name, data := range files {
+		name = filepath.FromSlash(name)
+		mode := fs.FileMode(0o644)
+		if info, err := root.Lstat(name); err == nil && info.Mode().IsRegular() {
+			mode = info.Mode().Perm()
+		}
+		if err := root.RemoveAll(name); err != nil {
+			return err
+		}
+		if data == nil {
+			continue
+		}
+		if err := root.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			return err
+		}
+		if err := root.WriteFile(name, data, mode); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -53,6 +53,7 @@ type Result struct {
 	Said      string   // its last words, for the gate
 	Unchanged string   // why it left everything as it was
 	Leftover  []string // programs that it left running when it had ended; they were killed
+	Cost      string   // what it says that the work has cost, for the gate; "" where it says nothing
 }
 
 // ErrParked means that a question waits for a person: the task is started again with the answer.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -23,6 +24,8 @@ type Command struct {
 	Reads []string // places beside the job's that it has to read
 	State []string // places that it keeps
 	Grace time.Duration
+
+	Secrets []string // values that must not be written into any log
 }
 
 // Name returns the agent's name in the configuration.
@@ -31,40 +34,59 @@ func (c *Command) Name() string { return c.Label }
 // Adjusts is true: what a person asked for stands in the next brief.
 func (c *Command) Adjusts() bool { return true }
 
-// Run starts the program and waits for its end. An exit status other than 0 is a failed attempt.
+// Run starts the program and waits for its end. An exit status other than 0 is a failed attempt. A program that ended
+// before the answer to its question came is started again with it.
 func (c *Command) Run(ctx context.Context, job Job) (Result, error) {
-	briefFile := filepath.Join(job.Temp, "brief.md")
-	if err := os.WriteFile(briefFile, job.Brief, 0o644); err != nil {
-		return Result{}, fmt.Errorf("writing the brief: %v", err)
-	}
 	questions, err := listen(ctx, socketPath(job.Temp), job.Ask)
 	if err != nil {
 		return Result{}, err
 	}
+	log := Mask(c.Secrets).Writer(job.Log)
+	defer log.Close()
 	tail := &tail{limit: 4096}
-	run := sandbox.Command{
-		Self: c.Self, Argv: c.argv(job), Dir: job.Dir, Policy: job.Policy.With(c.Reads, c.State), Hold: job.Hold, Grace: c.Grace,
-		Stdin: bytes.NewReader(job.Brief), Stdout: tee{job.Log, tail}, Stderr: tee{job.Log, tail},
-		Env: append(append(job.Env, c.Env...), EnvFeature+"="+job.Feature, EnvTask+"="+job.Task, EnvSlot+"="+strconv.Itoa(job.Slot),
-			EnvBrief+"="+briefFile, EnvSocket+"="+socketPath(job.Temp), EnvBin+"="+c.Self, "TMPDIR="+job.Temp),
+	var left []string
+	for {
+		left, err = c.once(ctx, job, tee{log, tail}, tail)
+		late := questions.settle()
+		if len(late) == 0 || ctx.Err() != nil {
+			break
+		}
+		job.Brief = slices.Concat(job.Brief, []byte("\n## Answers to your questions\n\n"+lateAnswers(late)))
 	}
-	exit, err := run.Run(ctx)
 	result, parked := questions.close()
-	result.Leftover = exit.Leftover
+	result.Leftover = left
 	if result.Said == "" {
 		result.Said = strings.TrimSpace(tail.String())
 	}
+	result.Said = Mask(c.Secrets).Text(result.Said)
+	if parked && ctx.Err() == nil {
+		return result, ErrParked
+	}
+	return result, err
+}
+
+// once runs the program one time. It returns the programs that were left running.
+func (c *Command) once(ctx context.Context, job Job, out tee, tail *tail) ([]string, error) {
+	briefFile := filepath.Join(job.Temp, "brief.md")
+	if err := os.WriteFile(briefFile, job.Brief, 0o644); err != nil {
+		return nil, fmt.Errorf("writing the brief: %v", err)
+	}
+	run := sandbox.Command{
+		Self: c.Self, Argv: c.argv(job), Dir: job.Dir, Policy: job.Policy.With(c.Reads, c.State), Hold: job.Hold, Grace: c.Grace,
+		Stdin: bytes.NewReader(job.Brief), Stdout: out, Stderr: out,
+		Env: slices.Concat(job.Env, c.Env, []string{EnvFeature + "=" + job.Feature, EnvTask + "=" + job.Task, EnvSlot + "=" + strconv.Itoa(job.Slot),
+			EnvBrief + "=" + briefFile, EnvSocket + "=" + socketPath(job.Temp), EnvBin + "=" + c.Self, "TMPDIR=" + job.Temp}),
+	}
+	exit, err := run.Run(ctx)
 	switch {
 	case err != nil:
-		return result, err
-	case parked:
-		return result, ErrParked
+		return exit.Leftover, err
 	case exit.Signal != "":
-		return result, fmt.Errorf("agent %s was ended by %s", c.Label, exit.Signal)
+		return exit.Leftover, fmt.Errorf("agent %s was ended by %s", c.Label, exit.Signal)
 	case exit.Code != 0:
-		return result, fmt.Errorf("agent %s ended with exit status %d: %s", c.Label, exit.Code, lastLine(tail.String()))
+		return exit.Leftover, fmt.Errorf("agent %s ended with exit status %d: %s", c.Label, exit.Code, Mask(c.Secrets).Text(lastLine(tail.String())))
 	}
-	return result, nil
+	return exit.Leftover, nil
 }
 
 func (c *Command) argv(job Job) []string {

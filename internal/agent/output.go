@@ -1,7 +1,11 @@
 package agent
 
 import (
+	"bytes"
 	"io"
+	"regexp"
+	"slices"
+	"strings"
 	"sync"
 )
 
@@ -39,4 +43,83 @@ func (t tee) Write(p []byte) (int, error) {
 		t.log.Write(p)
 	}
 	return t.tail.Write(p)
+}
+
+// A Mask is a list of values that must not be read in any log: keys and tokens that an agent was given by name. What looks
+// like a key of a known issuer is masked too.
+type Mask []string
+
+// masked stands for what is left out.
+const masked = "[masked]"
+
+// Secrets picks the values out of name=value pairs whose name says that they are secret. Short values are left: masking
+// every "1" would hide the log.
+func Secrets(env []string) []string {
+	var out []string
+	for _, kv := range env {
+		name, value, _ := strings.Cut(kv, "=")
+		if len(value) >= 8 && slices.ContainsFunc([]string{"KEY", "TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL"}, func(word string) bool { return strings.Contains(strings.ToUpper(name), word) }) {
+			out = append(out, value)
+		}
+	}
+	return out
+}
+
+// issued are the forms of keys that their issuers document.
+var issued = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`\b(sk|rk)_live_[0-9A-Za-z]{12,}|\bsk-(ant-|proj-)?[0-9A-Za-z_-]{20,}|\bgh[pousr]_[0-9A-Za-z]{20,}|\bgithub_pat_[0-9A-Za-z_]{20,}|\bxox[abprs]-[0-9A-Za-z-]{12,}|\bAKIA[0-9A-Z]{16}\b|\bAIza[0-9A-Za-z_-]{35}|-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]*(-----END [A-Z ]*PRIVATE KEY-----)?`)
+})
+
+// Text returns the text without secrets.
+func (m Mask) Text(text string) string {
+	for _, value := range m {
+		if value != "" {
+			text = strings.ReplaceAll(text, value, masked)
+		}
+	}
+	return issued().ReplaceAllString(text, masked)
+}
+
+// Writer masks what is written through it, a line at a time: a secret that is written in two pieces is one all the same.
+// Close writes what is left.
+func (m Mask) Writer(w io.Writer) *MaskWriter {
+	if w == nil {
+		w = io.Discard
+	}
+	return &MaskWriter{mask: m, w: w}
+}
+
+// A MaskWriter is safe for use by several goroutines.
+type MaskWriter struct {
+	mask Mask
+	w    io.Writer
+	mu   sync.Mutex
+	line []byte
+}
+
+// maxMaskedLine bounds what is held back of a line without an end.
+const maxMaskedLine = 64 << 10
+
+func (m *MaskWriter) Write(p []byte) (int, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.line = append(m.line, p...)
+	end := bytes.LastIndexByte(m.line, '\n') + 1
+	if end == 0 && len(m.line) > maxMaskedLine {
+		end = len(m.line)
+	}
+	if end > 0 {
+		io.WriteString(m.w, m.mask.Text(string(m.line[:end]))) // a full disk must not stop the agent
+		m.line = append(m.line[:0], m.line[end:]...)
+	}
+	return len(p), nil
+}
+
+// Close writes the last line.
+func (m *MaskWriter) Close() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	_, err := io.WriteString(m.w, m.mask.Text(string(m.line)))
+	m.line = nil
+	return err
 }

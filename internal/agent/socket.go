@@ -28,6 +28,7 @@ const maxMessage = 1 << 20
 // A message is one line of JSON in either direction.
 type message struct {
 	Ask    *Question `json:"ask,omitempty"`
+	Later  bool      `json:"later,omitempty"` // the asker cannot wait any longer for the answer to its question
 	Report *report   `json:"report,omitempty"`
 	Answer *Answer   `json:"answer,omitempty"`
 	Parked bool      `json:"parked,omitempty"`
@@ -39,14 +40,24 @@ type report struct {
 	Unchanged bool   `json:"unchanged"`
 }
 
-// serve answers questions and takes reports on a socket until it is closed.
+// A server answers questions and takes reports on a socket until it is closed.
 type server struct {
 	ask      func(context.Context, Question) (Answer, error)
 	listener net.Listener
+	cancel   context.CancelFunc
+	wg       sync.WaitGroup
 	mu       sync.Mutex
+	changed  sync.Cond // open
+	open     int       // questions that nobody has answered yet
+	late     []answered
 	result   Result
 	parked   bool
-	wg       sync.WaitGroup
+}
+
+// answered is a question whose answer came when its asker did not wait any longer.
+type answered struct {
+	question Question
+	answer   Answer
 }
 
 func listen(ctx context.Context, path string, ask func(context.Context, Question) (Answer, error)) (*server, error) {
@@ -54,7 +65,9 @@ func listen(ctx context.Context, path string, ask func(context.Context, Question
 	if err != nil {
 		return nil, fmt.Errorf("opening the socket for questions: %v", err)
 	}
-	s := &server{ask: ask, listener: l}
+	ctx, cancel := context.WithCancel(ctx)
+	s := &server{ask: ask, listener: l, cancel: cancel}
+	s.changed.L = &s.mu
 	s.wg.Go(func() {
 		for {
 			conn, err := l.Accept()
@@ -67,51 +80,115 @@ func listen(ctx context.Context, path string, ask func(context.Context, Question
 	return s, nil
 }
 
+// A client is one connection. Its asker may go, or say that it cannot wait, while a person thinks.
+type client struct {
+	mu      sync.Mutex
+	out     *json.Encoder
+	waiting bool // for the answer to a question
+	gone    bool
+}
+
+func (c *client) say(m message) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.out.Encode(m)
+}
+
+// leave says that the asker will not take an answer. It is false where it does not wait for one.
+func (c *client) leave() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	was := c.waiting
+	c.waiting, c.gone = false, true
+	return was
+}
+
 func (s *server) talk(ctx context.Context, conn net.Conn) {
 	defer conn.Close()
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer stop()
+	c := &client{out: json.NewEncoder(conn)}
+	defer c.leave()
 	lines := bufio.NewScanner(conn)
 	lines.Buffer(nil, maxMessage)
 	for lines.Scan() {
 		var in message
 		if err := json.Unmarshal(lines.Bytes(), &in); err != nil {
-			json.NewEncoder(conn).Encode(message{Error: "not a message: " + err.Error()})
+			c.say(message{Error: "not a message: " + err.Error()})
 			return
 		}
-		if json.NewEncoder(conn).Encode(s.answer(ctx, in)) != nil {
+		if in.Ask != nil {
+			s.begin(ctx, c, *in.Ask)
+			continue
+		}
+		if in.Later {
+			if c.leave() {
+				c.say(message{Parked: true})
+			} // else the answer is on its way already
+			continue
+		}
+		if c.say(s.take(in)) != nil {
 			return
 		}
 	}
 }
 
-func (s *server) answer(ctx context.Context, in message) message {
-	switch {
-	case in.Ask != nil:
-		a, err := s.ask(ctx, *in.Ask)
-		if errors.Is(err, ErrParked) {
-			s.mu.Lock()
-			s.parked = true
-			s.mu.Unlock()
-			return message{Parked: true}
-		}
-		if err != nil {
-			return message{Error: err.Error()}
-		}
-		return message{Answer: &a}
-	case in.Report != nil:
+// begin asks a person, and goes on listening meanwhile.
+func (s *server) begin(ctx context.Context, c *client, q Question) {
+	c.mu.Lock()
+	c.waiting, c.gone = true, false
+	c.mu.Unlock()
+	s.mu.Lock()
+	s.open++
+	s.mu.Unlock()
+	s.wg.Go(func() {
+		a, err := s.ask(ctx, q)
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.result.Said = in.Report.Text
-		if in.Report.Unchanged {
-			s.result.Unchanged = in.Report.Text
+		defer s.changed.Broadcast()
+		s.open--
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.waiting = false
+		switch {
+		case errors.Is(err, ErrParked):
+			s.parked = true
+			c.out.Encode(message{Parked: true})
+		case err != nil:
+			c.out.Encode(message{Error: err.Error()})
+		case c.gone || c.out.Encode(message{Answer: &a}) != nil:
+			s.late = append(s.late, answered{q, a})
 		}
-		return message{}
+	})
+}
+
+func (s *server) take(in message) message {
+	if in.Report == nil {
+		return message{Error: "neither a question nor a report"}
 	}
-	return message{Error: "neither a question nor a report"}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.result.Said = in.Report.Text
+	if in.Report.Unchanged {
+		s.result.Unchanged = in.Report.Text
+	}
+	return message{}
+}
+
+// settle waits until a person has answered what is open, and returns the answers that came too late for their asker.
+func (s *server) settle() []answered {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for s.open > 0 {
+		s.changed.Wait()
+	}
+	late := s.late
+	s.late = nil
+	return late
 }
 
 func (s *server) close() (Result, bool) {
+	s.cancel()
 	s.listener.Close()
 	s.wg.Wait()
 	s.mu.Lock()
@@ -122,10 +199,10 @@ func (s *server) close() (Result, bool) {
 // ErrNoRun is what Ask and Report return when no run of spec listens.
 var ErrNoRun = errors.New("no run of spec is listening here")
 
-// Ask puts a question to the run whose socket this is, and waits for the answer. It returns ErrParked when a person
-// will answer later, and ErrNoRun when there is no run.
-func Ask(socket string, q Question) (Answer, error) {
-	out, err := exchange(socket, message{Ask: &q})
+// Ask puts a question to the run whose socket this is, and waits for the answer. It returns ErrParked when a person will
+// answer later, also because ctx ended first, and ErrNoRun when there is no run.
+func Ask(ctx context.Context, socket string, q Question) (Answer, error) {
+	out, err := exchange(ctx, socket, message{Ask: &q})
 	switch {
 	case err != nil:
 		return Answer{}, err
@@ -139,11 +216,11 @@ func Ask(socket string, q Question) (Answer, error) {
 
 // Report tells the run what was done; unchanged says that nothing had to change, and text why.
 func Report(socket, text string, unchanged bool) error {
-	_, err := exchange(socket, message{Report: &report{Text: text, Unchanged: unchanged}})
+	_, err := exchange(context.Background(), socket, message{Report: &report{Text: text, Unchanged: unchanged}})
 	return err
 }
 
-func exchange(socket string, m message) (message, error) {
+func exchange(ctx context.Context, socket string, m message) (message, error) {
 	if socket == "" {
 		return message{}, ErrNoRun
 	}
@@ -158,6 +235,9 @@ func exchange(socket string, m message) (message, error) {
 	if err := json.NewEncoder(conn).Encode(m); err != nil {
 		return message{}, err
 	}
+	// The run confirms that it keeps the answer, or sends the answer that was on its way: none is lost between the two.
+	stop := context.AfterFunc(ctx, func() { json.NewEncoder(conn).Encode(message{Later: true}) })
+	defer stop()
 	lines := bufio.NewScanner(conn)
 	lines.Buffer(nil, maxMessage)
 	if !lines.Scan() {

@@ -176,6 +176,9 @@ func (s *scanner) importPath(dir string) string {
 	}
 }
 
+// Mentioned reads the tags in any text; where they stand in it decides nothing.
+func Mentioned(text string) []Tag { return tagsIn(text) }
+
 // tagsIn reads the tags of one comment or name: `spec:feature/3.1`, a list `spec:feature/3.1, 3.2`, a range
 // `spec:feature/3.1-3.4`.
 func tagsIn(text string) (tags []Tag) {
