@@ -169,29 +169,6 @@ func (s *session) expect(text string) {
 	}
 }
 
-// until waits for one of two texts, and tells whether the first came first.
-func (s *session) until(one, other string) bool {
-	s.t.Helper()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for {
-		shown := s.plain()
-		rest := shown[min(s.seen, len(shown)):]
-		x, y := strings.Index(rest, one), strings.Index(rest, other)
-		switch {
-		case x >= 0 && (y < 0 || x < y):
-			s.seen += x + len(one)
-			return true
-		case y >= 0:
-			s.seen += y + len(other)
-			return false
-		case s.ended:
-			s.t.Fatalf("the program ended and showed neither %q nor %q:\n%s", one, other, shown)
-		}
-		s.more.Wait()
-	}
-}
-
 func (s *session) send(keys string) {
 	s.t.Helper()
 	if _, err := s.tty.WriteString(keys); err != nil {

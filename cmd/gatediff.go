@@ -63,7 +63,7 @@ type look struct {
 const wide = 130
 
 func (l look) paint(code, text string) string {
-	if !l.color || text == "" {
+	if !l.color || text == "" || code == "" {
 		return text
 	}
 	return "\x1b[" + code + "m" + text + "\x1b[0m"
@@ -86,26 +86,46 @@ func (l look) patch(files []patchFile) string {
 			continue
 		}
 		hunk := false
+		b.WriteString(l.paint(bold, f.header()) + "\n")
 		for _, line := range f.lines {
-			hunk = hunk || strings.HasPrefix(line, "@@")
-			b.WriteString(l.paint(codeOf(line, hunk), clean(line)) + "\n")
+			if hunk = hunk || strings.HasPrefix(line, "@@"); hunk {
+				b.WriteString(l.paint(codeOf(line), clean(line)) + "\n")
+			}
 		}
 	}
 	return b.String()
 }
 
-func codeOf(line string, hunk bool) string {
+// header says which file it is, and what happened to it beside its lines.
+func (f patchFile) header() string {
+	var notes []string
+	for _, line := range f.lines {
+		if strings.HasPrefix(line, "@@") {
+			break
+		}
+		for _, word := range []string{"new file mode", "deleted file mode", "old mode", "new mode", "rename from", "similarity index", "Binary files", "GIT binary patch"} {
+			if strings.HasPrefix(line, word) {
+				notes = append(notes, oneLine(clean(line)))
+			}
+		}
+	}
+	text := "── " + oneLine(clean(f.path))
+	if len(notes) > 0 {
+		text += " (" + strings.Join(notes, ", ") + ")"
+	}
+	return text
+}
+
+func codeOf(line string) string {
 	switch {
 	case strings.HasPrefix(line, "@@"):
 		return cyan
-	case !hunk:
-		return bold
 	case strings.HasPrefix(line, "+"):
 		return green
 	case strings.HasPrefix(line, "-"):
 		return red
 	}
-	return "0"
+	return ""
 }
 
 // beside shows a file's old lines to the left of its new ones. Long lines are wrapped, not cut: what is approved is seen.
@@ -129,6 +149,7 @@ func (l look) beside(b *strings.Builder, f patchFile) {
 		old, young = nil, nil
 	}
 	hunk := false
+	b.WriteString(l.paint(bold, f.header()) + "\n")
 	for _, line := range f.lines {
 		switch {
 		case strings.HasPrefix(line, "@@"):
@@ -140,7 +161,6 @@ func (l look) beside(b *strings.Builder, f patchFile) {
 			}
 			b.WriteString(l.paint(cyan, clean(line)) + "\n")
 		case !hunk:
-			b.WriteString(l.paint(bold, clean(line)) + "\n")
 		case strings.HasPrefix(line, "-"):
 			if len(young) > 0 {
 				flush()

@@ -540,7 +540,9 @@ func (r *run) withoutRejected(ctx context.Context, s *slot, e *effort, a approve
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return outcome{task: e.task, err: err}, true
 		}
-		files[name] = data
+		if files[name] = data; err == nil && data == nil {
+			files[name] = []byte{} // an empty file is not one that is missing
+		}
 	}
 	tree, err := r.o.Repo.Replace(ctx, a.tree, files)
 	if err != nil {
