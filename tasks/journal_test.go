@@ -36,7 +36,7 @@ func TestLogCutAnywhereReadsAsAPrefix(t *testing.T) {
 		if got := len(ReadEvents(data[:n])); got != whole {
 			t.Fatalf("cut at byte %d: %d events, want %d", n, got, whole)
 		}
-		h := &history{answers: map[string]Decided{}, attempts: map[string]int{}, open: map[string]Decided{}}
+		h := &history{answers: map[string]Decided{}, attempts: map[string]int{}, failures: map[string]string{}, open: map[string]Decided{}}
 		h.add(ReadEvents(data[:n]), "f")
 		if len(h.open)+len(h.answers) != min(whole, 1) || whole == 1 && len(h.open) != 1 || whole > 1 && h.answers[questionID("4", q)].Answer.Text != "a" {
 			t.Fatalf("cut at byte %d: open %v, answers %v", n, h.open, h.answers)
