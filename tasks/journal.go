@@ -135,7 +135,7 @@ type Decided struct {
 type history struct {
 	answers  map[string]Decided
 	attempts map[string]int
-	failures map[string]string // the last one, by task and input hash
+	failures map[string]string  // the last one, by task and input hash
 	open     map[string]Decided // questions without an answer, by id
 }
 

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"fmt"
 	"path"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -52,7 +53,7 @@ func risks(changes []git.Change, diff []byte, touches []string) []Risk {
 		byContent(c, lines[c.Path], add)
 	}
 	for _, name := range linksOut(diff) {
-		add(riskBoundary, name, "is a link")
+		add(riskBoundary, name, "links to a place outside")
 	}
 	sortRisks(found)
 	return slices.Compact(found)
@@ -74,17 +75,42 @@ func sortRisks(found []Risk) {
 // linksOut lists the symbolic links and nested repositories that a patch makes: both lead out of what is reviewed.
 func linksOut(diff []byte) []string {
 	var names []string
-	file := ""
+	file, link, hunk := "", false, false
 	for line := range strings.Lines(string(diff)) {
-		if strings.HasPrefix(line, "diff --git ") {
-			_, file, _ = strings.Cut(strings.TrimSpace(line), " b/")
-		}
-		switch strings.TrimSpace(line) {
-		case "new file mode 120000", "new mode 120000", "new file mode 160000":
+		line = strings.TrimSuffix(line, "\n")
+		switch {
+		case strings.HasPrefix(line, "diff --git "):
+			_, file, _ = strings.Cut(line, " b/")
+			link, hunk = false, false
+		case strings.HasPrefix(line, "@@ "):
+			hunk = true
+		case !hunk && line == "new file mode 160000":
 			names = append(names, file)
+		case !hunk && (line == "new file mode 120000" || line == "new mode 120000" || strings.HasPrefix(line, "index ") && strings.HasSuffix(line, " 120000")):
+			link = true
+		case link && hunk && strings.HasPrefix(line, "+"):
+			if !staysInside(file, line[1:]) {
+				names = append(names, file)
+			}
 		}
 	}
 	return names
+}
+
+// staysInside tells whether a link leads to a place of the same tree. A ".." behind a name may climb from wherever that
+// name leads, so it does not count as inside.
+func staysInside(file, target string) bool {
+	if path.IsAbs(target) || strings.HasPrefix(target, "\\") || !filepath.IsLocal(filepath.FromSlash(path.Join(path.Dir(file), target))) {
+		return false
+	}
+	named := false
+	for _, elem := range strings.Split(target, "/") {
+		if elem == ".." && named {
+			return false
+		}
+		named = named || elem != ".." && elem != "." && elem != ""
+	}
+	return true
 }
 
 // addressed are words to whoever reads the code next and takes orders from it.

@@ -136,6 +136,7 @@ func (r *Repo) exec(ctx context.Context, c command) ([]byte, error) {
 		full = append(full, "-c", "core.hooksPath="+os.DevNull)
 	}
 	cmd := exec.CommandContext(ctx, "git", append(full, c.args...)...)
+	cmd.Dir = r.Dir // ls-tree and others take paths relative to where they are started
 	cmd.Env = append(slices.Clone(r.env), c.env...)
 	if c.dated && r.clock != "" {
 		cmd.Env = append(cmd.Env, "GIT_AUTHOR_DATE="+r.clock, "GIT_COMMITTER_DATE="+r.clock)
