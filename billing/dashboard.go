@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
+	"strings"
+	"time"
 
 	_ "embed"
 )
@@ -25,7 +27,7 @@ type Dashboard struct {
 
 // NewDashboard makes the page on top of the API. It fails on a template that cannot be read.
 func NewDashboard(api *API) (*Dashboard, error) {
-	page, err := template.New("dashboard").Funcs(template.FuncMap{"money": money, "day": day}).Parse(dashboardHTML)
+	page, err := template.New("dashboard").Funcs(template.FuncMap{"money": money, "day": day, "words": words, "short": short}).Parse(dashboardHTML)
 	if err != nil {
 		return nil, fmt.Errorf("reading the dashboard's template: %v", err)
 	}
@@ -121,6 +123,12 @@ func (d *Dashboard) render(w http.ResponseWriter, r *http.Request, userID string
 	w.WriteHeader(status)
 	return d.page.Execute(w, v)
 }
+
+// words writes a status as people do.
+func words(s Status) string { return strings.ReplaceAll(string(s), "_", " ") }
+
+// short writes a day for a narrow column.
+func short(t time.Time) string { return t.UTC().Format("2 Jan 2006") }
 
 // nextLine says what happens to a subscription next, and when.
 func nextLine(s *Subscription) string {

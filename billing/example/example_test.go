@@ -169,7 +169,7 @@ func TestAVisitThroughEveryPage(t *testing.T) {
 	v.submit("Change the payment method")
 	v.submit("Use this card", "card", "fails")
 	v.move("366")
-	v.wait("<strong>past_due</strong>")
+	v.wait("<strong>past due</strong>")
 	v.wait("<td>open</td>")
 	if strings.Count(v.page, "<td>paid</td>") != 2 {
 		t.Errorf("the history is not two paid invoices and an open one:\n%s", v.page)

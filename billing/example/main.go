@@ -111,6 +111,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, ready f
 	mux := http.NewServeMux()
 	module.Mount(mux)
 	auth.register(mux)
+	mux.Handle("GET /{$}", home{auth, module, double != nil})
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {
 		if err := pool.Ping(r.Context()); err != nil {
 			http.Error(w, "the database does not answer", http.StatusServiceUnavailable)

@@ -106,7 +106,6 @@ button { margin-top: 1rem; padding: .5rem 1rem; border-radius: .375rem; border: 
 `))
 
 func (s *stub) register(mux *http.ServeMux) {
-	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/billing", http.StatusSeeOther) })
 	if !s.on {
 		return
 	}
