@@ -3,6 +3,7 @@ package plan
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"golang.org/x/text/width"
@@ -170,7 +171,7 @@ func why(w io.Writer, p *Plan, t *Task) {
 	for _, r := range t.Reasons {
 		fmt.Fprintf(w, "  %s\n", r)
 	}
-	for _, e := range t.Edges {
+	for _, e := range p.Edges(t.ID) {
 		line := ""
 		if e.Line > 0 {
 			line = fmt.Sprintf(", line %d", e.Line)
@@ -178,7 +179,10 @@ func why(w io.Writer, p *Plan, t *Task) {
 		fmt.Fprintf(w, "  waits for %s (%s%s)\n", e.On, e.Why, line)
 	}
 	for _, u := range p.Tasks {
-		for _, e := range u.Edges {
+		if !slices.Contains(u.Depends, t.ID) {
+			continue
+		}
+		for _, e := range p.Edges(u.ID) {
 			if e.On == t.ID {
 				fmt.Fprintf(w, "  %s waits for it (%s)\n", u.ID, e.Why)
 			}

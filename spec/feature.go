@@ -43,6 +43,8 @@ type Feature struct {
 
 	taskAt map[string]int // index into Tasks by id, made by Parse
 	reqAt  map[string]int
+
+	criteriaAt map[string][]int32 // criteria by what cites them, made by Parse
 }
 
 // A Document is one file, or for an outline the line range of one, that a stage consists of.
@@ -129,18 +131,19 @@ type Task struct {
 	Title        string // without number, marks, emphasis and trailing reference
 	State        TaskState
 	Optional     bool
-	Parallel     bool     // marked (P) or [P]
-	Parent       string   // id, or empty
-	Children     []string // ids
+	Parallel     bool // marked (P) or [P]
 	Checkpoint   bool
 	Manual       bool     // a checklist that is no work, or marked for a person
-	Depends      []string // as written, ids after range expansion; nil when there is no explicit line
 	DependsNone  bool     // there is an explicit line and it says "nothing"
+	Heading      bool     // a task heading, without a box
+	SectionLine  int32    // line of the heading that the task stands under; 0 without one
+	Parent       string   // id, or empty
+	Children     []string // ids
+	Depends      []string // as written, ids after range expansion; nil when there is no explicit line
 	DependsLine  int      // line of the explicit line; 0 without one
 	Requirements []string // own references, ranges expanded; "All" stands as written
 	Details      []string // detail lines, as written without their bullet
 	Section      string   // heading that the task stands under
-	Heading      bool     // a task heading, without a box
 	File         string
 	Line         int
 	EndLine      int    // line after the task's own text (without children)
@@ -152,11 +155,13 @@ type Task struct {
 // Fields are what few tasks say; those that say none of it share one empty value, so a document of many tasks stays
 // small. Only the parser writes to it.
 type Fields struct {
-	DependsOut []string // dependencies outside this feature: "feature/11.2"
-	Properties []string // cited property ids
-	Acceptance []string // lines of the task's own acceptance
-	Touches    []string // classes of _Touches:_
-	Verify     string   // command of _Verify:_
+	CitesNotes   []string // words on a line of references that name no requirement
+	DependsOut   []string // dependencies outside this feature: "feature/11.2"
+	DependsNotes []string // what stands on a dependency line and names no task
+	Properties   []string // cited property ids
+	Acceptance   []string // lines of the task's own acceptance
+	Touches      []string // classes of _Touches:_
+	Verify       string   // command of _Verify:_
 }
 
 var noFields Fields
@@ -180,8 +185,10 @@ type Wave struct {
 
 // A WaveTask is one task id in a wave, with the line where it stands.
 type WaveTask struct {
-	ID   string
-	Line int
+	ID       string
+	Line     int
+	Fraction bool     // written as a number with a fraction, in which 1.1 and 1.10 are the same
+	depends  []string // what the graph says that it waits for; nil where it does not say
 }
 
 // Counts are what the counting rules count; the field names of `spec list --json` follow from the tags.

@@ -67,6 +67,7 @@ func (f *Feature) index() {
 	for i := len(f.Requirements) - 1; i >= 0; i-- {
 		f.reqAt[f.Requirements[i].ID] = i
 	}
+	f.indexCriteria()
 }
 
 // Document returns the document of a stage, or nil.
@@ -95,17 +96,22 @@ func (f *Feature) Leaves() []*Task {
 func (f *Feature) Criteria() []*Requirement {
 	var out []*Requirement
 	for i := range f.Requirements {
-		r := &f.Requirements[i]
-		switch r.Kind {
-		case KindCriterion, KindEdgeCase, KindNonFunctional:
+		if r := &f.Requirements[i]; f.proved(r) {
 			out = append(out, r)
-		case KindRequirement:
-			if f.Dialect == Outline || f.Dialect == SpecKit {
-				out = append(out, r)
-			}
 		}
 	}
 	return out
+}
+
+// proved tells whether an entry is a statement that a test has to prove.
+func (f *Feature) proved(r *Requirement) bool {
+	switch r.Kind {
+	case KindCriterion, KindEdgeCase, KindNonFunctional:
+		return true
+	case KindRequirement:
+		return f.Dialect == Outline || f.Dialect == SpecKit
+	}
+	return false
 }
 
 // Bugfix tells whether the feature is a bug report (bugfix.md).
@@ -136,18 +142,51 @@ func (f *Feature) ParentChain(t *Task) []*Task {
 // Covers lists the ids of the criteria that a task cites, itself or through its parents: 3 means all of 3.*, All means
 // every one.
 func (f *Feature) Covers(t *Task) []string {
-	cited := slices.Clone(t.Requirements)
-	for _, p := range f.ParentChain(t) {
-		cited = appendNew(cited, p.Requirements)
-	}
-	var ids []string
-	for _, c := range f.Criteria() {
-		base, _, _ := strings.Cut(c.ID, "#")
-		if slices.Contains(cited, "All") || slices.Contains(cited, base) || c.Parent != "" && slices.Contains(cited, c.Parent) {
-			ids = append(ids, c.ID)
+	var at []int32
+	all := false
+	cite := func(refs []string) {
+		for _, ref := range refs {
+			all = all || ref == "All"
+			at = append(at, f.criteriaAt[ref]...)
 		}
 	}
+	cite(t.Requirements)
+	for _, p := range f.ParentChain(t) {
+		cite(p.Requirements)
+	}
+	if all {
+		at = f.criteriaAt["All"]
+	}
+	if len(at) == 0 {
+		return nil
+	}
+	if !all {
+		slices.Sort(at)
+		at = slices.Compact(at)
+	}
+	ids := make([]string, len(at))
+	for i, n := range at {
+		ids[i] = f.Requirements[n].ID
+	}
 	return ids
+}
+
+// indexCriteria says for each reference that a task can make which criteria it means.
+func (f *Feature) indexCriteria() {
+	f.criteriaAt = map[string][]int32{}
+	for i := range f.Requirements {
+		c := &f.Requirements[i]
+		if !f.proved(c) {
+			continue
+		}
+		base, _, _ := strings.Cut(c.ID, "#")
+		parent, _, _ := strings.Cut(c.Parent, "#")
+		for _, ref := range []string{"All", base, parent} {
+			if ref != "" {
+				f.criteriaAt[ref] = append(f.criteriaAt[ref], int32(i))
+			}
+		}
+	}
 }
 
 // CitedProperties lists the properties that a task cites, itself or through its parents.

@@ -254,7 +254,7 @@ func (o *outline) detail(t *Task, b block) {
 		f.Acceptance = append(f.Acceptance, value)
 	default:
 		t.Details = append(t.Details, b.text)
-		refs, _ := taskRefs(b.text, Outline)
+		refs, _, _ := taskRefs(b.text, Outline)
 		t.Requirements = appendNew(t.Requirements, refs)
 	}
 }

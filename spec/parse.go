@@ -208,9 +208,10 @@ func (r *reader) kiro() {
 	bug := r.open("bugfix.md", Requirements)
 	design := r.open("design.md", Design)
 	tasks := r.open("tasks.md", Tasks)
+	used := map[string]int{} // ids of both documents
 	if req != nil {
 		owners, items, ownerOf := parseRequirements(req, false)
-		f.Requirements = entries(req, owners, items, ownerOf)
+		f.Requirements = entries(req, owners, items, ownerOf, used)
 		if len(f.Requirements) == 0 && len(req.lines) > 0 {
 			r.diags = append(r.diags, Diagnostic{Code: "SPEC004", Severity: Warning, File: req.path, Line: 1, Column: 1,
 				Message: "no requirement was found", Hint: "write `### Requirement 1: Title` with `#### Acceptance Criteria` and numbered statements below it"})
@@ -218,7 +219,7 @@ func (r *reader) kiro() {
 	}
 	if bug != nil {
 		owners, items, ownerOf := parseRequirements(bug, true)
-		f.Requirements = append(f.Requirements, entries(bug, owners, items, ownerOf)...)
+		f.Requirements = append(f.Requirements, entries(bug, owners, items, ownerOf, used)...)
 	}
 	for i := range f.Requirements {
 		if f.Requirements[i].Kind == KindCriterion {
@@ -229,14 +230,14 @@ func (r *reader) kiro() {
 	}
 	r.design(design)
 	r.tasks(tasks)
-	for _, p := range []*page{design, tasks, req, bug} {
+	for _, p := range []*page{design, tasks} {
 		if f.Title == "" {
 			f.Title = documentTitle(p)
 		}
 	}
 }
 
-// documentTitle is the text of the first heading of level 1, without the words that name the kind of document.
+// documentTitle is the text of the first heading of level 1, without a prefix that only names the kind of document.
 func documentTitle(p *page) string {
 	if p == nil {
 		return ""
@@ -246,16 +247,33 @@ func documentTitle(p *page) string {
 			continue
 		}
 		text := p.lines[i].heading()
-		for _, kind := range []string{"implementation plan", "design document", "requirements document", "technical design", "requirements", "design", "tasks", "bugfix requirements document", "task plan", "feature"} {
-			if n, ok := foldPrefix(text, kind); ok {
-				if rest := strings.TrimLeft(text[n:], " :-–—："); n == len(text) || rest != text[n:] {
-					return rest
-				}
+		if isKind(text) {
+			return ""
+		}
+		for _, mark := range []string{":", "：", " - ", " – ", " — "} {
+			if head, rest, ok := strings.Cut(text, mark); ok && isKind(head) {
+				return strings.TrimSpace(rest)
 			}
 		}
 		return text
 	}
 	return ""
+}
+
+// isKind tells whether a text only says what kind of document it heads.
+func isKind(text string) bool {
+	words := strings.FieldsFunc(strings.ToLower(text), func(r rune) bool { return r == ' ' || r == '\t' || r == '-' || r == '`' })
+	for _, word := range words {
+		switch word {
+		case "technical", "design", "document", "doc", "implementation", "plan", "task", "tasks", "list", "requirement", "requirements", "specification", "spec", "feature", "bug", "bugfix", "fix", "change", "proposal",
+			"技術設計書", "技術設計", "設計書", "設計文書", "設計", "要件定義書", "要件定義", "実装計画", "実装計画書", "タスク", "タスクリスト",
+			"技术设计文档", "技术设计", "设计文档", "设计", "需求文档", "需求", "实施计划", "实现计划", "任务", "任务列表", "설계", "설계서", "문서", "구현", "계획", "작업", "요구사항",
+			"diseño", "técnico", "documento", "implementación", "tareas", "requisitos", "de", "dokument", "designdokument", "anforderungen", "implementierungsplan", "umsetzungsplan", "aufgaben", "entwurf":
+		default:
+			return false
+		}
+	}
+	return len(words) > 0
 }
 
 func (r *reader) design(p *page) {
@@ -482,58 +500,133 @@ func (r *reader) waves(p *page) {
 			continue
 		}
 		r.f.Counts.Waves = len(waves)
-		search := from
-		for i, raw := range waves {
-			w, ok := readWave(raw)
-			if at := bytes.Index(p.data[search:to], raw); at >= 0 {
-				search += at
-			}
-			w.Line = 1 + bytes.Count(p.data[:search], []byte{'\n'})
-			for j := range w.Tasks {
-				w.Tasks[j].Line = w.Line
-			}
-			search += len(raw)
-			if !ok {
-				r.diags = append(r.diags, Diagnostic{Code: "SPEC007", Severity: Error, File: p.path, Line: w.Line, Column: 1, Subject: "wave " + strconv.Itoa(i),
-					Message: fmt.Sprintf("wave %d runs nowhere: it is no object with an array of tasks", i), Hint: fmt.Sprintf(`write {"id": %d, "tasks": ["1.1"]}`, i)})
-			}
-			r.f.Waves = append(r.f.Waves, w)
-		}
+		r.graph(p, waves, from, to)
 		return
 	}
 }
 
-// readWave reads {"tasks": ["1", 2]}, also under "taskIds" or "items", or a plain array. ok is false where it is none of the
-// forms that Kiro runs.
-func readWave(raw json.RawMessage) (Wave, bool) {
-	var w Wave
+// graph reads the members of the array "waves", which lies between two offsets of the document.
+func (r *reader) graph(p *page, waves []json.RawMessage, from, to int) {
+	at := position{data: p.data, off: from, line: 1 + bytes.Count(p.data[:from], []byte{'\n'}), end: to}
+	last, lastID := -1, 0
+	for i, raw := range waves {
+		at.find(raw)
+		subject := "wave " + strconv.Itoa(i)
+		w, id, ok := readWave(raw, at)
+		if !ok {
+			r.diags = append(r.diags, Diagnostic{Code: "SPEC007", Severity: Error, File: p.path, Line: w.Line, Column: 1, Subject: subject,
+				Message: fmt.Sprintf("wave %d runs nowhere: it is no object with an array of tasks", i), Hint: fmt.Sprintf(`write {"id": %d, "tasks": ["1.1"]}`, i)})
+		}
+		if id != nil {
+			if last >= 0 && *id <= lastID {
+				r.diags = append(r.diags, Diagnostic{Code: "SPEC007", Severity: Warning, File: p.path, Line: w.Line, Column: 1, Subject: subject,
+					Message: fmt.Sprintf("wave %d has the id %d, which does not rise after %d: waves run in the order in which they stand", i, *id, lastID), Hint: "number the waves in their order"})
+			}
+			last, lastID = i, *id
+		}
+		for _, m := range w.Tasks {
+			if m.Fraction {
+				r.diags = append(r.diags, Diagnostic{Code: "SPEC007", Severity: Warning, File: p.path, Line: m.Line, Column: 1, Subject: subject + " " + m.ID,
+					Message: fmt.Sprintf("wave %d names task %s as a number, in which 1.1 and 1.10 are the same", i, m.ID), Hint: fmt.Sprintf("write %q", m.ID)})
+			}
+			r.waits(m)
+		}
+		at.skip(raw)
+		r.f.Waves = append(r.f.Waves, w)
+	}
+}
+
+// waits takes the dependencies that the graph names for a task whose own lines name none.
+func (r *reader) waits(m WaveTask) {
+	i, ok := r.f.taskAt[m.ID]
+	if !ok || m.depends == nil || r.f.Tasks[i].DependsLine > 0 {
+		return
+	}
+	t := &r.f.Tasks[i]
+	t.DependsLine, t.DependsNone = m.Line, len(m.depends) == 0
+	for _, on := range m.depends {
+		t.dependency(on)
+	}
+}
+
+// A position walks forward through a document.
+type position struct {
+	data      []byte
+	off, line int
+	end       int
+}
+
+// find goes to the next place of a piece that was cut from the document.
+func (at *position) find(piece []byte) {
+	i := bytes.Index(at.data[at.off:at.end], piece)
+	if i < 0 {
+		return
+	}
+	at.line += bytes.Count(at.data[at.off:at.off+i], []byte{'\n'})
+	at.off += i
+}
+
+// skip goes behind a piece that stands here.
+func (at *position) skip(piece []byte) {
+	end := min(at.off+len(piece), at.end)
+	at.line += bytes.Count(at.data[at.off:end], []byte{'\n'})
+	at.off = end
+}
+
+// readWave reads {"id": 0, "tasks": ["1", 2]}, also under "taskIds" or "items", or a plain array. ok is false where it is
+// none of the forms that Kiro runs.
+func readWave(raw json.RawMessage, at position) (w Wave, id *int, ok bool) {
+	w.Line = at.line
 	var object map[string]json.RawMessage
 	var list []json.RawMessage
-	ok := true
-	if json.Unmarshal(raw, &object) == nil {
+	switch {
+	case json.Unmarshal(raw, &object) == nil && object != nil:
 		for _, key := range []string{"tasks", "taskIds", "task_ids", "items"} {
 			if object[key] != nil && json.Unmarshal(object[key], &list) == nil {
 				break
 			}
 		}
-		ok = object["tasks"] != nil
-	} else if json.Unmarshal(raw, &list) == nil {
-		ok = false
-	} else {
-		return w, false
-	}
-	for _, m := range list {
-		var text string
-		if json.Unmarshal(m, &text) != nil {
-			text = string(m)
-			var member struct {
-				ID json.RawMessage `json:"id"`
-			}
-			if json.Unmarshal(m, &member) == nil && member.ID != nil {
-				text = strings.Trim(string(member.ID), `"`)
+		ok = len(object["tasks"]) > 0 && object["tasks"][0] == '['
+		for _, key := range []string{"id", "wave"} {
+			var n int
+			if id == nil && object[key] != nil && json.Unmarshal(object[key], &n) == nil {
+				id = &n
 			}
 		}
-		w.Tasks = append(w.Tasks, WaveTask{ID: strings.TrimSpace(text)})
+	case json.Unmarshal(raw, &list) == nil:
+	default:
+		return w, nil, false
 	}
-	return w, ok
+	for _, m := range list {
+		at.find(m)
+		w.Tasks = append(w.Tasks, waveTask(m, at.line))
+		at.skip(m)
+	}
+	return w, id, ok
+}
+
+// waveTask reads a member of a wave: a string, a number by its decimal text, or an object with an id.
+func waveTask(raw json.RawMessage, line int) WaveTask {
+	m := WaveTask{Line: line}
+	value := raw
+	var object struct {
+		ID      json.RawMessage   `json:"id"`
+		Depends []json.RawMessage `json:"depends_on"`
+		Other   []json.RawMessage `json:"dependsOn"`
+	}
+	if json.Unmarshal(raw, &object) == nil && object.ID != nil {
+		value = object.ID
+		if object.Depends == nil {
+			object.Depends = object.Other
+		}
+		if object.Depends != nil {
+			m.depends = []string{}
+		}
+		for _, on := range object.Depends {
+			m.depends = append(m.depends, plainID(on))
+		}
+	}
+	m.ID = plainID(value)
+	m.Fraction = len(value) > 0 && value[0] != '"' && strings.ContainsAny(m.ID, ".eE")
+	return m
 }

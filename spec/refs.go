@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -323,10 +324,10 @@ func tie(s string) (string, bool) {
 }
 
 // taskRefs are the references of one line of a task, as they are understood: numbers with ranges expanded, ids with
-// letters, All.
-func taskRefs(s string, dialect Dialect) (refs []string, cites bool) {
+// letters, All. Words that are none of these are notes. cites tells whether the line is a citation and nothing else.
+func taskRefs(s string, dialect Dialect) (refs, notes []string, cites bool) {
 	if dialect == SpecKit {
-		return frRefs(s), false
+		return frRefs(s), nil, false
 	}
 	var found refSet
 	found.read(s)
@@ -334,22 +335,114 @@ func taskRefs(s string, dialect Dialect) (refs []string, cites bool) {
 		refs = append(refs, ref)
 	}
 	slices.SortFunc(refs, compareNumbers)
-	key, value, ok := field(s)
-	if ok {
-		n, isWord := citingSet.prefix(key)
-		if isWord && n == len(key) {
-			cites = true
-			for _, part := range splitList(dropBrackets(value)) {
-				if _, k, ok := idPrefix(part); ok && k+number(part[k:]) == len(part) {
-					refs = append(refs, part)
-				}
-				if strings.EqualFold(part, "all") {
-					refs = append(refs, "All")
-				}
+	if strings.IndexByte(s, ':') < 0 && !strings.Contains(s, "：") {
+		return refs, nil, false
+	}
+	start := len(s) - len(strings.TrimLeft(s, "_* \t"))
+	for i := 0; i < len(s); {
+		if c := s[i]; c < utf8.RuneSelf && !latin(c) {
+			i++
+			continue
+		}
+		n, ok := citingSet.prefix(s[i:])
+		if !ok || i > 0 && latin(s[i-1]) {
+			_, size := utf8.DecodeRuneInString(s[i:])
+			i += size
+			continue
+		}
+		if value, ok := colonValue(s[i+n:]); ok {
+			more, words := citedWords(value)
+			refs = append(refs, more...)
+			if cites = cites || i == start; i == start || s[i-1] == '_' || s[i-1] == '*' {
+				notes = append(notes, words...)
+			}
+		}
+		i += n
+	}
+	return refs, notes, cites
+}
+
+// citedWords reads what numbers do not say in a list of references: ids with letters, their ranges, All, and other words.
+func citedWords(value string) (refs, words []string) {
+	for _, part := range splitList(dropQuoted(dropBrackets(value))) {
+		for sub := range strings.SplitSeq(part, " and ") {
+			sub = strings.TrimSpace(strings.Trim(strings.TrimSpace(sub), "`._*[]"))
+			if n, ok := anyRequirement.prefix(sub); ok && n < len(sub) && (sub[n] == ' ' || sub[n] == '\t') {
+				sub = strings.TrimSpace(sub[n:])
+			}
+			switch {
+			case sub == "" || strings.IndexFunc(sub, unicode.IsLetter) < 0 || saysNothing(sub):
+			case isAll(sub):
+				refs = append(refs, "All")
+			case letterID(sub):
+				refs = append(refs, sub)
+			case letterRange(sub) != nil:
+				refs = append(refs, letterRange(sub)...)
+			case len(propertyRefs(sub)) > 0 || anyRequirement.whole(sub):
+			default:
+				words = append(words, sub)
 			}
 		}
 	}
-	return refs, cites
+	return refs, words
+}
+
+func isAll(s string) bool {
+	switch strings.ToLower(s) {
+	case "all", "all requirements", "全部", "所有", "所有需求", "全部需求", "全要件", "すべて", "全て", "すべての要件", "todos", "todas", "alle", "toutes", "모두", "все":
+		return true
+	}
+	return false
+}
+
+// letterID tells whether a text is the id of a requirement with letters: FR-12, R1.2, 6.1a.
+func letterID(s string) bool {
+	if _, k, ok := idPrefix(s); ok {
+		return k+number(s[k:]) == len(s)
+	}
+	k := number(s)
+	return k > 0 && k+1 == len(s) && latin(s[k])
+}
+
+// letterRange expands `FR-001–FR-004`; nil for anything else.
+func letterRange(s string) []string {
+	for _, dash := range []string{"–", "—", "~", "..", " to ", " - ", "-"} {
+		for i := strings.Index(s, dash); i > 0; {
+			a, b := strings.TrimSpace(s[:i]), strings.TrimSpace(s[i+len(dash):])
+			if letterID(a) && letterID(b) {
+				return between(a, b)
+			}
+			next := strings.Index(s[i+1:], dash)
+			if next < 0 {
+				break
+			}
+			i += 1 + next
+		}
+	}
+	return nil
+}
+
+// between lists FR-001, FR-002 … for two ids of the same letters; both ends where they differ in more than the last number.
+func between(a, b string) []string {
+	head := func(s string) (string, string) {
+		i := len(s)
+		for i > 0 && isDigit(s[i-1]) {
+			i--
+		}
+		return s[:i], s[i:]
+	}
+	x, from := head(a)
+	y, to := head(b)
+	m, err1 := strconv.Atoi(from)
+	n, err2 := strconv.Atoi(to)
+	if x != y || err1 != nil || err2 != nil || n < m || n-m > 100 {
+		return []string{a, b}
+	}
+	var out []string
+	for ; m <= n; m++ {
+		out = append(out, fmt.Sprintf("%s%0*d", x, len(from), m))
+	}
+	return out
 }
 
 func compareNumbers(a, b string) int {

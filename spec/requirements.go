@@ -505,10 +505,9 @@ func (r *reading) plainList() {
 	}
 }
 
-// entries turns what was read into requirements and criteria with ids, in document order.
-func entries(p *page, owners []owner, items map[int]item, ownerOf map[int]int) []Requirement {
+// entries turns what was read into requirements and criteria with ids, in document order. used counts the ids.
+func entries(p *page, owners []owner, items map[int]item, ownerOf map[int]int, used map[string]int) []Requirement {
 	var out []Requirement
-	used := map[string]int{}
 	unique := func(id string) string {
 		used[id]++
 		if n := used[id]; n > 1 {

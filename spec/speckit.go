@@ -36,9 +36,6 @@ func (r *reader) speckit() {
 	}
 	if req != nil {
 		f.Title = documentTitle(req)
-		if rest, ok := strings.CutPrefix(f.Title, "Feature Specification:"); ok {
-			f.Title = strings.TrimSpace(rest)
-		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strings"
+	"unicode"
 	"unsafe"
 )
 
@@ -265,17 +266,17 @@ func buildTasks(p *page, rows []taskRow, dialect Dialect) ([]Task, map[string]in
 	tasks := make([]Task, len(rows))
 	index := make(map[string]int, len(rows))
 	repeats := map[string]int{}
-	section, at := "", 0
+	section, sectionLine, at := "", int32(0), 0
 	for i := range rows {
 		r := &rows[i]
 		t := &tasks[i]
 		*t = Task{State: r.state(), Optional: r.optional, Heading: r.heading, File: p.path, Line: int(r.line) + 1, EndLine: int(r.line) + 2, BoxOffset: int(r.box), Fields: &noFields}
 		for ; at <= int(r.line); at++ {
 			if p.lines[at].level > 0 {
-				section = p.lines[at].heading()
+				section, sectionLine = p.lines[at].heading(), int32(at)+1
 			}
 		}
-		t.Section = section
+		t.Section, t.SectionLine = section, sectionLine
 		text := r.text
 		t.ID = r.id()
 		if t.ID == "" {
@@ -304,11 +305,74 @@ func buildTasks(p *page, rows []taskRow, dialect Dialect) ([]Task, map[string]in
 	lines := attach(p, rows, tasks)
 	for i := range tasks {
 		n := len(tasks[i].Details)
-		tasks[i].interpret(p.lines[rows[i].line].text, lines[:n], dialect)
+		tasks[i].interpret(p, p.lines[rows[i].line].text, lines[:n], dialect)
 		lines = lines[n:]
+		tasks[i].describes(tasks, index)
+	}
+	for i := range tasks {
 		tasks[i].Checkpoint = tasks[i].Leaf() && len(tasks[i].Requirements) == 0 && isCheckpoint(tasks[i].Title)
 	}
+	manual(rows, tasks)
 	return tasks, index
+}
+
+// describes gives what a heading of "Task Details" says to the box of the same number above it.
+func (t *Task) describes(tasks []Task, index map[string]int) {
+	if !t.Heading {
+		return
+	}
+	base, _, again := strings.Cut(t.ID, "#")
+	at, ok := index[base]
+	if !again || !ok || tasks[at].Heading {
+		return
+	}
+	box := &tasks[at]
+	box.Requirements = appendNew(box.Requirements, t.Requirements)
+	if len(t.Properties) > 0 {
+		box.fields().Properties = appendNew(box.Properties, t.Properties)
+	}
+	if box.DependsLine == 0 && t.DependsLine > 0 {
+		box.Depends, box.DependsNone, box.DependsLine = t.Depends, t.DependsNone, t.DependsLine
+		if t.Fields != &noFields {
+			f := box.fields()
+			f.DependsOut, f.DependsNotes = t.DependsOut, t.DependsNotes
+			t.fields().DependsNotes = nil // said once
+		}
+	}
+}
+
+// manual marks a checklist that is no work: boxes below a heading such as "Success Criteria" after the last numbered task.
+// A person's word settles them.
+func manual(rows []taskRow, tasks []Task) {
+	last := len(rows)
+	for last > 0 && rows[last-1].number == "" {
+		last--
+	}
+	if last == 0 {
+		return // nothing is numbered: the boxes are all the work there is
+	}
+	for i := last; i < len(tasks); i++ {
+		if tasks[i].Leaf() && isChecklist(tasks[i].Section) {
+			tasks[i].Manual = true
+		}
+	}
+}
+
+// isChecklist tells whether a section's heading says that its boxes are looked at rather than worked off.
+func isChecklist(heading string) bool {
+	words := strings.FieldsFunc(strings.ToLower(heading), func(r rune) bool { return !unicode.IsLetter(r) })
+	for _, word := range words {
+		switch word {
+		case "success", "acceptance", "done", "checklist", "checklists", "risk", "risks":
+			return true
+		}
+	}
+	for _, word := range []string{"成功", "验收", "驗收", "检查清单", "檢查清單", "风险", "風險", "完成标准", "完成定义", "受け入れ", "受入", "完了条件", "完了の定義", "チェックリスト", "リスク", "체크리스트", "위험", "éxito", "aceptación", "riesgo", "abnahme", "risiko", "risiken", "checkliste"} {
+		if strings.Contains(strings.ToLower(heading), word) {
+			return true
+		}
+	}
+	return false
 }
 
 // labelOf reads a label at the start of a title: `T0.1`, `FOUNDATION-1`.
@@ -403,14 +467,14 @@ func isCheckpoint(title string) bool {
 func attach(p *page, rows []taskRow, tasks []Task) (lines []int32) {
 	next := make([]int32, len(p.lines)) // the next line of the same task; 0 for none
 	first, last := make([]int32, len(tasks)), make([]int32, len(tasks))
-	var stack []int32
-	heading, row, details := int32(-1), 0, 0
+	var stack, headings []int32
+	row, details := 0, 0
 	for i := range p.lines {
 		l := &p.lines[i]
 		if row < len(rows) && int(rows[row].line) == i {
 			r := &rows[row]
 			if r.heading {
-				stack, heading = stack[:0], int32(row)
+				stack, headings = stack[:0], append(enclosing(rows, headings, r.level), int32(row))
 			} else {
 				for len(stack) > 0 && rows[stack[len(stack)-1]].indent >= r.indent {
 					stack = stack[:len(stack)-1]
@@ -421,10 +485,7 @@ func attach(p *page, rows []taskRow, tasks []Task) (lines []int32) {
 			continue
 		}
 		if l.level > 0 {
-			stack = stack[:0]
-			if heading >= 0 && l.level <= rows[heading].level {
-				heading = -1
-			}
+			stack, headings = stack[:0], enclosing(rows, headings, l.level)
 			continue
 		}
 		if l.body() == "" {
@@ -437,8 +498,8 @@ func attach(p *page, rows []taskRow, tasks []Task) (lines []int32) {
 				break
 			}
 		}
-		if to < 0 {
-			to = heading
+		if to < 0 && len(headings) > 0 {
+			to = headings[len(headings)-1]
 		}
 		if to < 0 {
 			continue
@@ -475,6 +536,14 @@ func attach(p *page, rows []taskRow, tasks []Task) (lines []int32) {
 	return lines
 }
 
+// enclosing drops the task headings whose sections end at a heading of a level.
+func enclosing(rows []taskRow, headings []int32, level int8) []int32 {
+	for len(headings) > 0 && rows[headings[len(headings)-1]].level >= level {
+		headings = headings[:len(headings)-1]
+	}
+	return headings
+}
+
 // joined is a line and a chain of lines below it, with line ends LF: a part of the document where they stand together, a
 // copy where they don't.
 func (p *page) joined(head int, first, last int32, next []int32) string {
@@ -504,15 +573,24 @@ func withoutBullet(s string) string {
 
 // interpret reads the fields among a task's details; the others stay details. head is the task's own line, lines are the
 // numbers of those of the details.
-func (t *Task) interpret(head string, lines []int32, dialect Dialect) {
+func (t *Task) interpret(p *page, head string, lines []int32, dialect Dialect) {
 	t.cite(head, dialect)
 	t.inlineDepends(head)
 	kept := t.Details[:0]
+	listed := int32(-1) // indentation of a line that says "Dependencies:" and leaves them to a list below
 	for i, text := range t.Details {
 		cites := t.cite(text, dialect)
+		if indent := p.lines[lines[i]-1].indent; listed >= 0 && indent > listed {
+			t.depends(text, int(lines[i]))
+			continue
+		}
+		listed = -1
 		key, value, ok := field(text)
 		switch {
 		case ok && isDependsWord(key):
+			if value == "" {
+				listed = p.lines[lines[i]-1].indent
+			}
 			t.depends(value, int(lines[i]))
 		case ok && (key == "touches"):
 			t.fields().Touches = splitList(value)
@@ -532,7 +610,10 @@ func (t *Task) interpret(head string, lines []int32, dialect Dialect) {
 
 // cite adds what a line cites, and tells whether the line is a citation.
 func (t *Task) cite(text string, dialect Dialect) bool {
-	refs, cites := taskRefs(text, dialect)
+	refs, notes, cites := taskRefs(text, dialect)
+	if len(notes) > 0 {
+		t.fields().CitesNotes = append(t.CitesNotes, notes...)
+	}
 	t.Requirements = appendNew(t.Requirements, refs)
 	if properties := propertyRefs(text); len(properties) > 0 {
 		t.fields().Properties = appendNew(t.Properties, properties)
@@ -570,14 +651,6 @@ func field(text string) (key, value string, ok bool) {
 	return strings.ToLower(strings.TrimSpace(strings.Trim(s[:i], "*_ "))), strings.TrimSpace(strings.Trim(strings.TrimSpace(value), "_*")), true
 }
 
-func isDependsWord(key string) bool {
-	switch key {
-	case "dependencies", "depends", "depends on", "depends_on", "dependency", "依赖", "依賴", "相依", "前置", "依存", "의존성", "dependencias", "abhängigkeiten", "dépendances", "dipendenze", "зависимости":
-		return true
-	}
-	return false
-}
-
 func splitList(s string) []string {
 	var out []string
 	for part := range strings.FieldsFuncSeq(s, func(r rune) bool { return r == ',' || r == '、' || r == ';' }) {
@@ -586,101 +659,4 @@ func splitList(s string) []string {
 		}
 	}
 	return out
-}
-
-// inlineDepends reads "(depends on T013, T020)" on the task's own line.
-func (t *Task) inlineDepends(text string) {
-	const words = "(depends on "
-	for i := 0; ; {
-		j := strings.IndexByte(text[i:], '(')
-		if j < 0 {
-			return
-		}
-		i += j
-		if n, ok := foldPrefix(text[i:], words); ok {
-			if value, _, closed := strings.Cut(text[i+n:], ")"); closed {
-				t.depends(value, t.Line)
-			}
-			return
-		}
-		i++
-	}
-}
-
-// depends reads the value of a dependency line: ids, `Task N`, ranges; brackets hold reasons.
-func (t *Task) depends(value string, line int) {
-	t.DependsLine = line
-	value = strings.TrimSpace(dropBrackets(value))
-	for _, none := range []string{"none", "n/a", "nothing", "-", "–", "—", "无", "無", "なし", "없음"} {
-		if _, ok := foldPrefix(value, none); ok {
-			t.DependsNone = true
-			return
-		}
-	}
-	if t.Depends == nil {
-		t.Depends = make([]string, 0, 1+strings.Count(value, ","))
-	}
-	for value != "" {
-		part := value
-		if i, n := separator(value); i >= 0 {
-			part, value = value[:i], value[i+n:]
-		} else {
-			value = ""
-		}
-		part = strings.TrimSpace(strings.Trim(strings.TrimSpace(part), "`._*"))
-		if n, ok := tasksSet.prefix(part); ok && n < len(part) && (part[n] == ' ' || part[n] == '\t') {
-			part = strings.TrimSpace(part[n:])
-		}
-		switch {
-		case part == "":
-		case strings.Contains(part, "/") && !strings.ContainsAny(part, " \t"):
-			t.fields().DependsOut = append(t.DependsOut, part)
-		case number(part) == len(part):
-			t.Depends = append(t.Depends, part)
-		default:
-			t.Depends = append(t.Depends, expandRange(part)...)
-		}
-	}
-}
-
-// separator finds the first comma, "and" or other mark between dependencies, and its length.
-func separator(s string) (at, n int) {
-	for i := 0; i < len(s); i++ {
-		switch s[i] {
-		case ',', '+', '&', ';':
-			return i, 1
-		case ' ':
-			if strings.HasPrefix(s[i:], " and ") {
-				return i, len(" and ")
-			}
-		case "、"[0], "，"[0]:
-			for _, wide := range []string{"、", "，"} {
-				if strings.HasPrefix(s[i:], wide) {
-					return i, len(wide)
-				}
-			}
-		}
-	}
-	return -1, 0
-}
-
-func dropBrackets(s string) string {
-	if strings.IndexByte(s, '(') < 0 && strings.IndexByte(s, ')') < 0 && !strings.Contains(s, "（") && !strings.Contains(s, "）") {
-		return s
-	}
-	var b strings.Builder
-	depth := 0
-	for _, r := range s {
-		switch r {
-		case '(', '（':
-			depth++
-		case ')', '）':
-			depth = max(depth-1, 0)
-		default:
-			if depth == 0 {
-				b.WriteRune(r)
-			}
-		}
-	}
-	return b.String()
 }

@@ -51,6 +51,12 @@ func (w *wordSet) prefix(s string) (int, bool) {
 	return longest(s, w.wide)
 }
 
+// whole tells whether a text is one of the words.
+func (w *wordSet) whole(s string) bool {
+	n, ok := w.prefix(s)
+	return ok && n == len(s)
+}
+
 func longest(s string, words []string) (int, bool) {
 	best := 0
 	for _, word := range words {
