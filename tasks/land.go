@@ -132,7 +132,7 @@ func (r *run) codeTree(ctx context.Context, h *head, a approved) (string, error)
 	if a.base == h.commit {
 		return a.tree, nil
 	}
-	tree, conflicts, err := r.o.Repo.Merge(ctx, h.commit, a.commit)
+	tree, conflicts, err := r.pick(ctx, h.commit, a.base, a.commit)
 	if err != nil {
 		return "", fmt.Errorf("merging task %s with the head: %v", a.task, err)
 	}
@@ -151,6 +151,20 @@ func (r *run) codeTree(ctx context.Context, h *head, a approved) (string, error)
 		return "", &sentBack{why: "it does not merge with what landed meanwhile: " + strings.Join(conflicts, ", "), patch: patch}
 	}
 	return tree, nil
+}
+
+// pick merges what a commit changed upon base into the head. base counts as their common ancestor even where the head
+// does not descend from it any more, since the user amended or moved the branch.
+func (r *run) pick(ctx context.Context, head, base, commit string) (tree string, conflicts []string, err error) {
+	onto, err := r.o.Repo.Tree(ctx, head)
+	if err != nil {
+		return "", nil, err
+	}
+	ours, err := r.o.Repo.CommitTree(ctx, git.Commit{Tree: onto, Parents: []string{base}, Message: "spec: the head\n"})
+	if err != nil {
+		return "", nil, err
+	}
+	return r.o.Repo.Merge(ctx, ours, commit)
 }
 
 // recordFiles are the files that spec itself writes with a landing, made from head's: the ticks, the facts and the

@@ -65,7 +65,7 @@ func (r *run) settle(ctx context.Context, head string, a approved, names []strin
 	if err != nil {
 		return "", err
 	}
-	merged, conflicts, err := r.o.Repo.Merge(ctx, head, commit)
+	merged, conflicts, err := r.pick(ctx, head, a.base, commit)
 	if err != nil {
 		return "", err
 	}
