@@ -114,23 +114,18 @@ func (b *builder) depends() {
 			return
 		}
 	}
-	shared := map[int32][]string{} // of joints
+	shared := map[sharing][]string{}
 	var places []int32
 	arena := make([]string, 0, len(g.edges))
 	for i := range p.Tasks {
 		edges := g.of(int32(i))
-		if len(edges) == 1 && int(edges[0].on) >= g.leaves {
-			if ids, ok := shared[edges[0].on]; ok {
-				p.Tasks[i].Depends = ids
-				continue
-			}
+		key, many := g.shares(edges)
+		if ids, ok := shared[key]; many && ok {
+			p.Tasks[i].Depends = ids
+			continue
 		}
 		places = places[:0]
-		r.leaves(edges, func(e edge) {
-			if int(e.on) != i {
-				places = append(places, e.on)
-			}
-		})
+		r.leaves(edges, func(e edge) { places = append(places, e.on) })
 		if len(places) == 0 {
 			continue
 		}
@@ -140,17 +135,43 @@ func (b *builder) depends() {
 			arena = append(arena, p.Tasks[j].ID)
 		}
 		p.Tasks[i].Depends = arena[from:len(arena):len(arena)]
-		if len(edges) == 1 && int(edges[0].on) >= g.leaves {
-			shared[edges[0].on] = p.Tasks[i].Depends
+		if many {
+			shared[key] = p.Tasks[i].Depends
 		}
 	}
+}
+
+// sharing names the edges that several leaves have alike, such as all of a wave.
+type sharing [4]int32
+
+// shares tells whether edges lead to a joint and are few enough to be compared.
+func (g *graph) shares(edges []edge) (key sharing, many bool) {
+	if len(edges) > len(key) {
+		return key, false
+	}
+	for i := range key {
+		key[i] = -1
+	}
+	for i, e := range edges {
+		key[i] = e.on
+		many = many || int(e.on) >= g.leaves
+	}
+	return key, many
 }
 
 // listed counts what Depends would hold, up to a bound.
 func (b *builder) listed(r *reader, most int) int {
 	n := 0
+	seen := map[sharing]bool{}
 	for i := range b.plan.Tasks {
-		for _, e := range b.g.of(int32(i)) {
+		edges := b.g.of(int32(i))
+		if key, many := b.g.shares(edges); many {
+			if seen[key] {
+				continue
+			}
+			seen[key] = true
+		}
+		for _, e := range edges {
 			if r.reduced {
 				n += b.g.least(e.on, most)
 			} else {
