@@ -147,7 +147,12 @@ func (m *scriptedModel) answer(r chatRequest) saying {
 		if step == 0 {
 			tool, _ := r.tool("ask_person")
 			if tool == "" {
-				m.t.Errorf("no ask_person among the tools")
+				var names []string
+				for _, t := range r.Tools {
+					props, _ := json.Marshal(t.Function.Parameters.Properties)
+					names = append(names, t.Function.Name+string(props))
+				}
+				m.t.Errorf("no ask_person among the tools:\n%s", strings.Join(names, "\n"))
 			}
 			return saying{calls: []toolCall{call(tool, map[string]any{"question": "Tea or coffee?", "choices": []string{"tea", "coffee"}})}}
 		}

@@ -76,10 +76,8 @@ func (a *app) applyVerb() *cobra.Command {
 }
 
 func (a *app) apply(ctx context.Context, name string, o applyOptions) error {
-	for _, class := range o.acceptRisk {
-		if !slices.Contains(tasks.RiskClasses(), class) {
-			return undecided("", "no class of risk is called %q; there are %s", class, strings.Join(tasks.RiskClasses(), ", "))
-		}
+	if err := knownRisks(o.acceptRisk); err != nil {
+		return err
 	}
 	t, err := a.open(name)
 	if err != nil {
@@ -252,7 +250,7 @@ func (a *app) baseOptions(ctx context.Context, repo *git.Repo, t *target, s sett
 	feature := t.feature.Name
 	return tasks.Options{
 		Repo: repo, Root: root, FeatureDir: dir, Verify: s.verification(), Setup: first(s.user.Setup, s.repo.Setup), Copy: slices.Concat(s.user.Copy, s.repo.Copy),
-		Cache: cache, Self: a.w.Self, Env: a.w.Env, Who: who, Now: a.w.Now, Event: a.events(),
+		Cache: cache, Self: a.w.Self, Env: a.w.Env, Who: who, Steering: a.globalSteering(), Now: a.w.Now, Event: a.events(),
 		Check: func(fsys fs.FS) (spec.Diagnostics, error) {
 			report, err := check.Run(fsys, root, check.Options{Feature: feature, Now: a.w.Now()})
 			return report.Findings, err
@@ -340,6 +338,19 @@ func (a *app) events() func(tasks.Event) {
 	live := newLive(a)
 	a.showing.Store(live)
 	return live.event
+}
+
+// globalSteering is the user's own steering, for every project: it lies where Kiro looks for it.
+func (a *app) globalSteering() []spec.SteeringFile {
+	home := a.w.env("HOME")
+	if home == "" {
+		return nil
+	}
+	files, _ := spec.Steering(rooted(home), ".")
+	for i := range files {
+		files[i].Path = "~/" + files[i].Path
+	}
+	return slices.DeleteFunc(files, func(f spec.SteeringFile) bool { return f.Path == "~/AGENTS.md" })
 }
 
 // activity passes what an agent does on to the live view, where there is one.

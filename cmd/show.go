@@ -117,7 +117,8 @@ func (a *app) showBrief(name, id string) error {
 		return undecided("spec show "+name, "no task %s in %s", id, t.feature.Name)
 	}
 	steering, _ := spec.Steering(t.fsys, ".")
-	in := tasks.BriefInput{Steering: tasks.SteeringFor(steering, t.feature.Task(id))}
+	in := tasks.BriefInput{File: func(name string) ([]byte, error) { return fs.ReadFile(t.fsys, name) }}
+	in.Steering, in.Manifest = tasks.Steer(append(steering, a.globalSteering()...), tasks.TaskText(t.feature, t.feature.Task(id)))
 	if data, err := fs.ReadFile(t.fsys, path.Join(t.feature.Dir, tasks.DecisionsFile)); err == nil {
 		in.Decisions = string(data)
 	} else if !os.IsNotExist(err) {
@@ -126,6 +127,9 @@ func (a *app) showBrief(name, id string) error {
 	brief, err := tasks.Brief(t.feature, id, in)
 	if err != nil {
 		return err
+	}
+	for _, m := range in.Manifest {
+		a.progress("steering: %s", m)
 	}
 	_, err = a.w.Stdout.Write(brief)
 	return err

@@ -11,11 +11,12 @@ import (
 
 // A SteeringFile tells agents how a project is made.
 type SteeringFile struct {
-	Path       string
-	Inclusion  string   // always, fileMatch, manual or auto
-	Patterns   []string // of fileMatch
-	Body       string   // without the front matter
-	References []string // targets of #[[file:…]], as written
+	Path        string
+	Inclusion   string   // always, fileMatch, manual or auto
+	Patterns    []string // of fileMatch
+	Description string   // of auto: what it is for
+	Body        string   // without the front matter
+	References  []string // targets of #[[file:…]], as written
 }
 
 // Steering reads the steering of the workspace at root: .kiro/steering.md, .kiro/steering/*.md and AGENTS.md.
@@ -53,12 +54,15 @@ func readSteering(name, text string) (SteeringFile, error) {
 		if front, body, ok := strings.Cut(rest, "\n---\n"); ok {
 			s.Body = body
 			var head struct {
-				Inclusion string    `yaml:"inclusion"`
-				Pattern   yaml.Node `yaml:"fileMatchPattern"`
+				Inclusion   string    `yaml:"inclusion"`
+				Pattern     yaml.Node `yaml:"fileMatchPattern"`
+				Name        string    `yaml:"name"`
+				Description string    `yaml:"description"`
 			}
 			if yerr := yaml.Unmarshal([]byte(front), &head); yerr != nil {
 				err = fmt.Errorf("the front matter is no YAML: %v", yerr)
 			}
+			s.Description = strings.TrimSpace(head.Name + " " + head.Description)
 			switch head.Inclusion {
 			case "":
 			case "always", "fileMatch", "manual", "auto":

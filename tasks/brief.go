@@ -3,11 +3,8 @@ package tasks
 import (
 	"bytes"
 	"fmt"
-	"io/fs"
 	"slices"
 	"strings"
-
-	"github.com/bmatcuk/doublestar/v4"
 
 	"spec.example/spec/spec"
 )
@@ -15,12 +12,13 @@ import (
 // A BriefInput is what a brief is made of besides the feature.
 type BriefInput struct {
 	Steering  []spec.SteeringFile
-	Decisions string   // the feature's decisions.md
-	Answers   []string // given in this run
-	Failure   string   // of the last attempt
-	Requests  []string // changes that a person asked for
-	Conflict  string   // the patch that did not merge
-	Root      fs.FS    // where references of steering are read; nil to leave them as they are
+	Manifest  []Steered                         // every document of steering, and why it is in or not
+	Decisions string                            // the feature's decisions.md
+	Answers   []string                          // given in this run
+	Failure   string                            // of the last attempt
+	Requests  []string                          // changes that a person asked for
+	Conflict  string                            // the patch that did not merge
+	File      func(name string) ([]byte, error) // reads a file of the workspace that steering refers to; nil to leave references as they are
 }
 
 // Brief writes what an agent is told of a task: the task, everything that it or its parents cite, the design that
@@ -40,18 +38,19 @@ func Brief(f *spec.Feature, id string, in BriefInput) ([]byte, error) {
 	fmt.Fprintf(&b, "```markdown\n%s\n```\n\n", strings.TrimRight(t.Text, "\n"))
 	briefRequirements(&b, f, t)
 	briefDesign(&b, f, t)
-	for _, s := range in.Steering {
-		if body := strings.TrimSpace(s.Body); body != "" {
-			fmt.Fprintf(&b, "## Steering: %s\n\n%s\n\n", s.Path, body)
-		}
-	}
-	section(&b, "Decisions so far", in.Decisions)
-	section(&b, "Answers to your questions", strings.Join(in.Answers, "\n"))
-	section(&b, "Changes that a person asks for", strings.Join(in.Requests, "\n\n"))
-	section(&b, "Your earlier work that no longer merges", in.Conflict)
-	section(&b, "What failed last time", in.Failure)
+	writeSteering(&b, in)
+	writeHistory(&b, in)
 	b.WriteString(rules)
 	return b.Bytes(), nil
+}
+
+// writeHistory writes what was decided, asked for and seen to fail so far.
+func writeHistory(b *bytes.Buffer, in BriefInput) {
+	section(b, "Decisions so far", in.Decisions)
+	section(b, "Answers to your questions", strings.Join(in.Answers, "\n"))
+	section(b, "Changes that a person asks for", strings.Join(in.Requests, "\n\n"))
+	section(b, "Your earlier work that no longer merges", in.Conflict)
+	section(b, "What failed last time", in.Failure)
 }
 
 const rules = `## How your work is taken
@@ -60,7 +59,7 @@ const rules = `## How your work is taken
 - It is then built and tested in another checkout. Files that git ignores are not there.
 - Changes to specifications (.kiro/specs), spec.lock and .kiro/spec.yaml are left out.
 - A criterion counts as met when a test that carries the comment spec:FEATURE/ID (for example spec:checkout/1.2) passes.
-- If the specification leaves a choice open, ask: spec ask "Which one?" --choice A --choice B
+- If the specification leaves a choice open, ask: spec ask "Which one?" --choice A --choice B, or the tool ask_person of the server spec
 - If nothing has to change, say why: spec report --unchanged "reason"
 `
 
@@ -142,23 +141,11 @@ func ticked(text string) []string {
 	return names
 }
 
-// SteeringFor selects the steering that applies to a task: always, or by a file pattern that matches a file which the
-// task names.
-func SteeringFor(files []spec.SteeringFile, t *spec.Task) []spec.SteeringFile {
-	names := ticked(t.Text)
-	var chosen []spec.SteeringFile
-	for _, s := range files {
-		switch s.Inclusion {
-		case "fileMatch":
-			if slices.ContainsFunc(s.Patterns, func(p string) bool {
-				return slices.ContainsFunc(names, func(name string) bool { return doublestar.MatchUnvalidated(p, name) })
-			}) {
-				chosen = append(chosen, s)
-			}
-		case "manual", "auto":
-		default:
-			chosen = append(chosen, s)
-		}
+// TaskText is the text by which steering is chosen for a task: its own and its parents'.
+func TaskText(f *spec.Feature, t *spec.Task) string {
+	text := t.Title + "\n" + t.Text
+	for _, p := range f.ParentChain(t) {
+		text += "\n" + p.Title + "\n" + p.Text
 	}
-	return chosen
+	return text
 }

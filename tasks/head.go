@@ -35,6 +35,9 @@ func (r *run) readHead(ctx context.Context, commit string) (*head, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading %s at %s: %v", r.o.FeatureDir, commit, err)
 	}
+	if r.o.Prompt != nil {
+		return promptHead(commit, fsys, r.o)
+	}
 	h := &head{commit: commit, fsys: fsys}
 	h.feature, h.diags = spec.Parse(fsys, r.o.FeatureDir)
 	data, err := fs.ReadFile(fsys, path.Join(r.o.FeatureDir, LockFile))

@@ -171,6 +171,9 @@ func (r *run) pick(ctx context.Context, head, base, commit string) (tree string,
 // decisions.
 func (r *run) recordFiles(s *slot, h *head, a approved, v Verified, diff []byte) (map[string][]byte, error) {
 	files := map[string][]byte{}
+	if r.o.Prompt != nil {
+		return files, nil
+	}
 	if t := h.feature.Task(a.task); t != nil && !t.Heading && t.State != spec.Done {
 		edits, err := spec.Tick(h.feature, a.task, spec.Done)
 		if err != nil {
@@ -301,6 +304,9 @@ func (r *run) checkLanding(ctx context.Context, s *slot, h *head, files map[stri
 func shownOnly(code string) bool { return code == "SPEC303" || code == "SPEC305" || code == "SPEC308" }
 
 func (r *run) message(a approved, h *head) string {
+	if r.o.Prompt != nil {
+		return r.promptMessage(a)
+	}
 	title := a.task
 	if t := h.feature.Task(a.task); t != nil {
 		title = t.Title

@@ -29,6 +29,8 @@ type Options struct {
 	Root          string // workspace root, slash path relative to the repository's top; "." for the top
 	FeatureDir    string // slash path relative to the repository's top
 	Agent         agent.Agent
+	Prompt        *Prompt             // work without a specification, see Vibe; else nil
+	Steering      []spec.SteeringFile // beside the repository's: the user's own
 	Policy        Policy
 	AcceptRisk    []string // risk classes that the user accepts under auto
 	Jobs          int      // tasks at a time; default 1

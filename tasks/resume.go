@@ -92,7 +92,7 @@ func (r *run) finishLanding(ctx context.Context, ref git.Ref) error {
 	if err != nil {
 		return err
 	}
-	if !strings.Contains(message, "\nSpec-Task: "+path.Base(r.o.FeatureDir)+"/") {
+	if name := path.Base(r.o.FeatureDir) + "/"; !strings.Contains(message, "\nSpec-Task: "+name) && !strings.Contains(message, "\nSpec-Vibe: "+name) {
 		return nil
 	}
 	h, err := r.head(ctx)

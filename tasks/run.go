@@ -32,6 +32,7 @@ type run struct {
 	report  *Report
 	slots   chan *slot
 	red     map[string]bool // names of tests that fail at head, under RedBaseline
+	redHead string          // what fails at head, for a prompt's brief
 	known   map[string]bool // errors that head has already, by code and subject
 	kept    map[string]approved
 	gates   map[string]approved
@@ -318,6 +319,10 @@ func (r *run) baseline(ctx context.Context, h *head) error {
 		return err
 	}
 	r.event("baseline.finished", "", v.Summary, map[string]any{"ok": v.OK})
+	if r.o.Prompt != nil {
+		r.redHead = v.Failure // what fails is what may have to be mended
+		return nil
+	}
 	if v.OK || onlyExpected(v, expectations(h.lock, "")) {
 		return nil
 	}
@@ -449,7 +454,7 @@ func (r *run) hear(ctx context.Context, out outcome) (halt bool, err error) {
 // replan makes the plan again from the head: the specification may have been edited, and an edit counts once it is
 // committed. Where a commit made an approval stale, no new task starts.
 func (r *run) replan(ctx context.Context) (halt bool, err error) {
-	if r.o.NoLanding {
+	if r.o.NoLanding || r.o.Prompt != nil {
 		return false, nil
 	}
 	commit, err := r.o.Repo.Resolve(ctx, r.rev()+"^{commit}")

@@ -243,7 +243,7 @@ func (r *run) lastWords(task string) agent.Result {
 
 // agentWork starts the agent on a brief.
 func (r *run) agentWork(ctx context.Context, s *slot, h *head, t *plan.Task, e *effort) (agent.Result, error) {
-	brief, err := r.brief(h, t.ID, e)
+	brief, err := r.brief(ctx, h, t.ID, e)
 	if err != nil {
 		return agent.Result{}, err
 	}
@@ -303,16 +303,35 @@ func (c *capped) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func (r *run) brief(h *head, id string, e *effort) ([]byte, error) {
+func (r *run) brief(ctx context.Context, h *head, id string, e *effort) ([]byte, error) {
 	files, _ := spec.Steering(h.fsys, r.o.Root)
-	in := BriefInput{Steering: SteeringFor(files, h.feature.Task(id)), Failure: e.failure, Requests: e.requests, Conflict: e.conflict}
+	files = append(files, r.o.Steering...)
+	in := BriefInput{Failure: e.failure, Requests: e.requests, Conflict: e.conflict}
+	in.File = func(name string) ([]byte, error) { return r.o.Repo.ReadFile(ctx, h.commit, r.inRoot(name)) }
+	text := TaskText(h.feature, h.feature.Task(id))
+	if r.o.Prompt != nil {
+		text = r.o.Prompt.Text + "\n" + r.o.Prompt.Log
+	}
+	in.Steering, in.Manifest = Steer(files, text)
 	if data, err := fs.ReadFile(h.fsys, path.Join(r.o.FeatureDir, DecisionsFile)); err == nil {
 		in.Decisions = string(data)
 	}
 	for _, d := range r.answersFor(id) {
 		in.Answers = append(in.Answers, fmt.Sprintf("- %s: %s", d.Question.Text, d.Answer.Text))
 	}
-	return Brief(h.feature, id, in)
+	var brief []byte
+	var err error
+	if r.o.Prompt != nil {
+		brief = promptBrief(r.o.Prompt, r.redHead, in)
+	} else if brief, err = Brief(h.feature, id, in); err != nil {
+		return nil, err
+	}
+	var lines []string
+	for _, m := range in.Manifest {
+		lines = append(lines, m.String())
+	}
+	r.event("task.brief", id, fmt.Sprintf("brief of %d bytes; steering: %s", len(brief), firstNonEmpty(strings.Join(lines, "; "), "none")), map[string]any{"bytes": len(brief), "steering": in.Manifest})
+	return brief, nil
 }
 
 func (r *run) parkQuestion(task string) outcome {
