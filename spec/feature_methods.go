@@ -26,6 +26,16 @@ func (f *Feature) Requirement(id string) *Requirement {
 	return nil
 }
 
+// Owner is the requirement that a criterion belongs to, or nil. A criterion may have the same id as a requirement.
+func (f *Feature) Owner(c *Requirement) *Requirement {
+	for i := range f.Requirements {
+		if r := &f.Requirements[i]; c.Parent != "" && r.ID == c.Parent && !f.proved(r) {
+			return r
+		}
+	}
+	return nil
+}
+
 // Task returns the task with an id, or nil.
 func (f *Feature) Task(id string) *Task {
 	if f.taskAt != nil {
@@ -64,8 +74,12 @@ func (f *Feature) index() {
 		}
 	}
 	f.reqAt = make(map[string]int, len(f.Requirements))
-	for i := len(f.Requirements) - 1; i >= 0; i-- {
-		f.reqAt[f.Requirements[i].ID] = i
+	for _, criteria := range []bool{false, true} { // of a requirement and a criterion with one id the criterion is meant
+		for i := len(f.Requirements) - 1; i >= 0; i-- {
+			if r := &f.Requirements[i]; f.proved(r) == criteria {
+				f.reqAt[r.ID] = i
+			}
+		}
 	}
 	f.indexCriteria()
 }

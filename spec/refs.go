@@ -389,7 +389,7 @@ func citedWords(value string) (refs, words []string) {
 
 func isAll(s string) bool {
 	switch strings.ToLower(s) {
-	case "all", "全部", "所有", "すべて", "全て", "todos", "todas", "alle", "toutes", "모두", "все":
+	case "all", "all requirements", "全部", "所有", "すべて", "全て", "todos", "todas", "alle", "toutes", "모두", "все":
 		return true
 	}
 	return false

@@ -508,9 +508,10 @@ func (r *reading) plainList() {
 // entries turns what was read into requirements and criteria with ids, in document order. used counts the ids.
 func entries(p *page, owners []owner, items map[int]item, ownerOf map[int]int, used map[string]int) []Requirement {
 	var out []Requirement
-	unique := func(id string) string {
-		used[id]++
-		if n := used[id]; n > 1 {
+	unique := func(id string, kind RequirementKind) string { // requirement 2.5 and the fifth criterion of requirement 2 are two things
+		key := string(kind) + " " + id
+		used[key]++
+		if n := used[key]; n > 1 {
 			return fmt.Sprintf("%s#%d", id, n)
 		}
 		return id
@@ -527,7 +528,7 @@ func entries(p *page, owners []owner, items map[int]item, ownerOf map[int]int, u
 			if id == "" {
 				id = strconv.Itoa(len(ids) + 1)
 			}
-			id = unique(id)
+			id = unique(id, KindRequirement)
 			ids[i] = id
 			story, end := storyBelow(p, i, items)
 			out = append(out, Requirement{ID: id, Kind: KindRequirement, Title: o.title, Text: strings.TrimSpace(o.title + ": " + story), File: p.path, Line: i + 1, EndLine: end + 1})
@@ -556,7 +557,7 @@ func entries(p *page, owners []owner, items map[int]item, ownerOf map[int]int, u
 		default:
 			c.ID = base + "." + strconv.Itoa(position[own])
 		}
-		c.ID = unique(c.ID)
+		c.ID = unique(c.ID, KindCriterion)
 		c.Checked = strings.Contains(p.lines[i].text, "[x]") || strings.Contains(p.lines[i].text, "[X]")
 		out = append(out, c)
 	}

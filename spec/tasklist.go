@@ -348,6 +348,11 @@ func manual(rows []taskRow, tasks []Task) {
 	for last > 0 && rows[last-1].number == "" {
 		last--
 	}
+	if last == 0 { // labels are numbers where there are no others: T001
+		for last = len(rows); last > 0 && strings.HasPrefix(tasks[last-1].ID, "@"); {
+			last--
+		}
+	}
 	if last == 0 {
 		return // nothing is numbered: the boxes are all the work there is
 	}

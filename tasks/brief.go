@@ -89,7 +89,7 @@ func briefRequirements(b *bytes.Buffer, f *spec.Feature, t *spec.Task) {
 		if !slices.Contains(cited, r.ID) {
 			continue
 		}
-		if owner := f.Requirement(r.Parent); owner != nil && owner.ID != parent {
+		if owner := f.Owner(&r); owner != nil && owner.ID != parent {
 			parent = owner.ID
 			fmt.Fprintf(b, "%s %s\n\n", owner.ID, firstNonEmpty(owner.Text, owner.Title))
 		}
