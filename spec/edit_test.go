@@ -141,38 +141,3 @@ func TestApprovedHashSurvivesTicksAndLineEndsOnly(t *testing.T) {
 		t.Error("a stage without a document has a hash")
 	}
 }
-
-func FuzzParse(f *testing.F) {
-	for _, seed := range []string{"- [ ] 1. a\n  - [x] 1.1 b\n", "### Requirement 1: x\n\n#### Acceptance Criteria\n\n1. THE S SHALL\n", "```json\n{\"waves\":[[\"1\"],{\"tasks\":[1,\"x\"]},3]}\n```\n- [ ] 1 a\n", "## Feature: x\n### User Stories\n1. a\n```sql\n## Task Plan: y\n### Task 1: z\n- Dependencies: Tasks 1-9\n",
-		"<!--\n- [ ] 1. hidden\n-->\n~~~\n# x\n", "\ufeff- [~]\\* **1.2a** x _Requirements: 1.1-1.200, FR-1, All_\r\n", "## Current Behavior\n1.1 x\n## Expected Behavior\n- **2.1** y\n## Unchanged Behavior\n3.1 z\n"} {
-		f.Add([]byte(seed))
-	}
-	f.Fuzz(func(t *testing.T, data []byte) {
-		for _, name := range []string{".kiro/specs/f/requirements.md", ".kiro/specs/f/tasks.md", ".kiro/specs/f/design.md", ".kiro/specs/f/bugfix.md", "specs/001-f/spec.md", "openspec/specs/f/spec.md", "f/outline.md"} {
-			fsys := fstest.MapFS{name: {Data: data}}
-			dir := name[:strings.LastIndexByte(name, '/')]
-			if name == "f/outline.md" {
-				dir = name
-			}
-			feature, diags := spec.Parse(fsys, dir)
-			for _, d := range diags {
-				if d.Line < 0 || d.Line > bytes.Count(data, []byte{'\n'})+2 {
-					t.Errorf("%s: a finding at line %d of %d", name, d.Line, bytes.Count(data, []byte{'\n'})+1)
-				}
-				if _, err := spec.ApplyEdits(d.File, data, d.Edits); err != nil {
-					t.Errorf("%s: a fix that does not fit: %v", name, err)
-				}
-			}
-			for _, task := range feature.Tasks {
-				edits, err := spec.Tick(feature, task.ID, spec.Done)
-				if err != nil || task.BoxOffset < 0 {
-					continue
-				}
-				if _, err := spec.ApplyEdits(task.File, data, edits); err != nil {
-					t.Errorf("%s: tick %s: %v", name, task.ID, err)
-				}
-			}
-			spec.ApprovedHash(feature, spec.Tasks)
-		}
-	})
-}

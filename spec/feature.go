@@ -39,6 +39,7 @@ type Feature struct {
 	Tasks        []Task            // in document order, parents before their children
 	Waves        []Wave            // as the file says them
 	Renames      map[string]string // of a change of OpenSpec: new names of requirements by old ones
+	Config       *Config           // of Kiro; nil where there is none
 	Counts       Counts            // by the counting rules, which are simpler than what is understood
 
 	taskAt map[string]int // index into Tasks by id, made by Parse

@@ -230,6 +230,7 @@ func (r *reader) kiro() {
 	}
 	r.design(design)
 	r.tasks(tasks)
+	f.Config = r.config()
 	for _, p := range []*page{design, tasks} {
 		if f.Title == "" {
 			f.Title = documentTitle(p)

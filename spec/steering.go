@@ -47,11 +47,26 @@ func Steering(fsys fs.FS, root string) ([]SteeringFile, Diagnostics) {
 	return files, diags
 }
 
+// frontMatter cuts a text at the line that ends the front matter; the file may end with that line.
+func frontMatter(text string) (front, body string, ok bool) {
+	for at := 0; at < len(text); {
+		line, rest, more := strings.Cut(text[at:], "\n")
+		if strings.TrimRight(line, " \t") == "---" {
+			return text[:at], rest, true
+		}
+		if !more {
+			break
+		}
+		at += len(line) + 1
+	}
+	return "", text, false
+}
+
 func readSteering(name, text string) (SteeringFile, error) {
 	s := SteeringFile{Path: name, Inclusion: "always", Body: text}
 	var err error
 	if rest, ok := strings.CutPrefix(text, "---\n"); ok {
-		if front, body, ok := strings.Cut(rest, "\n---\n"); ok {
+		if front, body, ok := frontMatter(rest); ok {
 			s.Body = body
 			var head struct {
 				Inclusion   string    `yaml:"inclusion"`

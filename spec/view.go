@@ -10,6 +10,7 @@ type FeatureView struct {
 	Tasks        []TaskView        `json:"tasks"`
 	Properties   []PropertyView    `json:"properties"`
 	Diagnostics  Diagnostics       `json:"diagnostics"`
+	Config       *Config           `json:"config,omitempty"` // what Kiro keeps in .config.kiro
 	Result       []Merged          `json:"result,omitempty"` // of a change of OpenSpec: the requirements when it is done
 }
 
@@ -50,7 +51,7 @@ type PropertyView struct {
 
 // View makes the JSON form of a feature.
 func View(f *Feature, diags Diagnostics) FeatureView {
-	v := FeatureView{Version: 1, Feature: f.Name, Dialect: f.Dialect, Title: f.Title, Requirements: []RequirementView{}, Tasks: []TaskView{}, Properties: []PropertyView{}, Diagnostics: Diagnostics{}}
+	v := FeatureView{Version: 1, Feature: f.Name, Dialect: f.Dialect, Title: f.Title, Config: f.Config, Requirements: []RequirementView{}, Tasks: []TaskView{}, Properties: []PropertyView{}, Diagnostics: Diagnostics{}}
 	v.Diagnostics = append(v.Diagnostics, diags...)
 	for _, r := range f.Requirements {
 		v.Requirements = append(v.Requirements, RequirementView{r.ID, r.Kind, orNull(r.Parent), r.Text, r.File, r.Line, r.Checked, r.Delta})
