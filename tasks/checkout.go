@@ -25,7 +25,7 @@ type VerifiedTree struct {
 // VerifyCheckout builds and tests the user's checkout, uncommitted and untracked files included, in a verify checkout
 // and inside the sandbox. It changes nothing in the repository but for objects that nothing refers to.
 func VerifyCheckout(ctx context.Context, o Options) (*VerifiedTree, error) {
-	r := &run{o: o, now: o.Repo.Now(o.Now()), place: place(o.Cache, o.Repo.CommonDir), report: &Report{}, trees: map[string]Verified{}, cover: true}
+	r := &run{o: o, git: gitOf(o), now: o.Repo.Now(o.Now()), place: place(o.Cache, o.Repo.CommonDir), report: &Report{}, trees: map[string]Verified{}, cover: true}
 	var err error
 	if r.lock, err = lockRun(o.Repo.Dir, 15*time.Second); err != nil {
 		return nil, err
@@ -47,7 +47,7 @@ func VerifyCheckout(ctx context.Context, o Options) (*VerifiedTree, error) {
 	if err != nil {
 		return nil, err
 	}
-	if data, err := fs.ReadFile(os.DirFS(s.check.Dir), path.Join(o.FeatureDir, LockFile)); err == nil && o.FeatureDir != "" {
+	if data, err := fs.ReadFile(os.DirFS(s.check.Path()), path.Join(o.FeatureDir, LockFile)); err == nil && o.FeatureDir != "" {
 		lock, _ := trace.ParseLock(data)
 		if expected := expectations(lock, ""); onlyExpected(v, expected) {
 			v.OK = true
@@ -58,7 +58,7 @@ func VerifyCheckout(ctx context.Context, o Options) (*VerifiedTree, error) {
 	if out.Results == nil {
 		out.Results = &trace.Results{}
 	}
-	if out.Index, err = trace.Scan(os.DirFS(s.check.Dir), r.o.Root); err != nil {
+	if out.Index, err = trace.Scan(os.DirFS(s.check.Path()), r.o.Root); err != nil {
 		return nil, fmt.Errorf("looking for tagged tests: %v", err)
 	}
 	return out, nil
@@ -66,11 +66,11 @@ func VerifyCheckout(ctx context.Context, o Options) (*VerifiedTree, error) {
 
 // freezeCheckout writes the user's checkout as a tree, through a private index: the user's own is not touched.
 func (r *run) freezeCheckout(ctx context.Context) (string, error) {
-	user, err := r.o.Repo.At(r.o.Repo.Dir, filepath.Join(r.place, "index", "checkout"))
+	user, err := r.git.At(r.o.Repo.Dir, filepath.Join(r.place, "index", "checkout"))
 	if err != nil {
 		return "", err
 	}
-	_, head, err := r.o.Repo.Head(ctx)
+	_, head, err := r.git.Head(ctx)
 	if err != nil {
 		return "", err
 	}

@@ -23,7 +23,7 @@ type frozen struct {
 
 // fence freezes the slot, or under Hand the user's checkout. By now every process of the agent has ended. Changes to specifications, lock, configuration
 // and git's own files are left out; repositories made inside the slot too.
-func (r *run) fence(ctx context.Context, from *git.Tree, base string) (frozen, error) {
+func (r *run) fence(ctx context.Context, from checkout, base string) (frozen, error) {
 	tree, nested, err := from.Freeze(ctx, base)
 	if err != nil {
 		return frozen{}, fmt.Errorf("freezing the result: %v", err)
@@ -33,7 +33,7 @@ func (r *run) fence(ctx context.Context, from *git.Tree, base string) (frozen, e
 	for _, name := range nested {
 		out.dropped = append(out.dropped, name+": a repository inside the slot is not part of the result")
 	}
-	changes, err := r.o.Repo.Changes(ctx, base, tree)
+	changes, err := r.git.Changes(ctx, base, tree)
 	if err != nil {
 		return frozen{}, err
 	}
@@ -62,10 +62,10 @@ func (r *run) fence(ctx context.Context, from *git.Tree, base string) (frozen, e
 // describe fills in what changed between base and the tree.
 func (r *run) describe(ctx context.Context, f *frozen, base string) error {
 	var err error
-	if f.changes, err = r.o.Repo.Changes(ctx, base, f.tree); err != nil {
+	if f.changes, err = r.git.Changes(ctx, base, f.tree); err != nil {
 		return err
 	}
-	if f.diff, err = r.o.Repo.Diff(ctx, base, f.tree); err != nil {
+	if f.diff, err = r.git.Diff(ctx, base, f.tree); err != nil {
 		return err
 	}
 	f.patch = patchHash(f.diff)

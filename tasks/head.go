@@ -31,7 +31,13 @@ const (
 
 // readHead reads the feature, its lock and its plan from a commit: what is not committed does not count.
 func (r *run) readHead(ctx context.Context, commit string) (*head, error) {
-	fsys, err := r.o.Repo.Snapshot(ctx, commit, r.o.FeatureDir, r.inRoot(".kiro/steering"), r.inRoot(".kiro/steering.md"), r.inRoot("AGENTS.md"))
+	r.mu.Lock()
+	last := r.last
+	r.mu.Unlock()
+	if last != nil && last.commit == commit {
+		return last, nil // nobody changes a head that was read
+	}
+	fsys, err := r.git.Snapshot(ctx, commit, r.o.FeatureDir, r.inRoot(".kiro/steering"), r.inRoot(".kiro/steering.md"), r.inRoot("AGENTS.md"))
 	if err != nil {
 		return nil, fmt.Errorf("reading %s at %s: %v", r.o.FeatureDir, commit, err)
 	}
@@ -59,6 +65,9 @@ func (r *run) readHead(ctx context.Context, commit string) (*head, error) {
 			}
 		}
 	}
+	r.mu.Lock()
+	r.last = h
+	r.mu.Unlock()
 	return h, nil
 }
 

@@ -66,7 +66,7 @@ func (r *run) land(ctx context.Context, s *slot, a approved) error {
 	if t == nil {
 		return &sentBack{why: "the task is no longer in the plan"}
 	}
-	diff, err := r.o.Repo.Diff(ctx, a.base, a.tree)
+	diff, err := r.git.Diff(ctx, a.base, a.tree)
 	if err != nil {
 		return err
 	}
@@ -81,7 +81,7 @@ func (r *run) land(ctx context.Context, s *slot, a approved) error {
 	if err != nil {
 		return err
 	}
-	tree, err := r.o.Repo.Replace(ctx, code, files)
+	tree, err := r.git.Replace(ctx, code, files)
 	if err != nil {
 		return fmt.Errorf("writing the landing tree: %v", err)
 	}
@@ -94,13 +94,13 @@ func (r *run) land(ctx context.Context, s *slot, a approved) error {
 	if err != nil {
 		return err
 	}
-	commit, err := r.o.Repo.CommitTree(ctx, git.Commit{Tree: tree, Parents: []string{h.commit}, Message: message, Sign: r.o.Repo.Signs(ctx)})
+	commit, err := r.git.CommitTree(ctx, git.Commit{Tree: tree, Parents: []string{h.commit}, Message: message, Sign: r.git.Signs(ctx)})
 	if err != nil {
 		return fmt.Errorf("committing task %s: %v", a.task, err)
 	}
 	fault("commit")
 	mark := r.refName("landing", a.task)
-	if err := r.o.Repo.UpdateRef(ctx, mark, commit, "", "spec: landing"); err != nil {
+	if err := r.git.UpdateRef(ctx, mark, commit, "", "spec: landing"); err != nil {
 		return err
 	}
 	fault("landing-ref")
@@ -111,7 +111,7 @@ func (r *run) land(ctx context.Context, s *slot, a approved) error {
 		r.planned = commit
 	}
 	fault("advanced")
-	if err := r.o.Repo.DeleteRef(ctx, mark); err != nil {
+	if err := r.git.DeleteRef(ctx, mark); err != nil {
 		return err
 	}
 	fault("landing-ref-deleted")
@@ -122,7 +122,7 @@ func (r *run) forget(ctx context.Context, a approved) error {
 	if a.ref == "" {
 		return nil
 	}
-	err := r.o.Repo.DeleteRef(ctx, a.ref)
+	err := r.git.DeleteRef(ctx, a.ref)
 	fault("ref-deleted")
 	return err
 }
@@ -144,7 +144,7 @@ func (r *run) codeTree(ctx context.Context, h *head, a approved) (string, error)
 		}
 	}
 	if len(conflicts) > 0 {
-		patch, err := r.o.Repo.Diff(ctx, a.base, a.tree)
+		patch, err := r.git.Diff(ctx, a.base, a.tree)
 		if err != nil {
 			return "", err
 		}
@@ -156,15 +156,15 @@ func (r *run) codeTree(ctx context.Context, h *head, a approved) (string, error)
 // pick merges what a commit changed upon base into the head. base counts as their common ancestor even where the head
 // does not descend from it any more, since the user amended or moved the branch.
 func (r *run) pick(ctx context.Context, head, base, commit string) (tree string, conflicts []string, err error) {
-	onto, err := r.o.Repo.Tree(ctx, head)
+	onto, err := r.git.Tree(ctx, head)
 	if err != nil {
 		return "", nil, err
 	}
-	ours, err := r.o.Repo.CommitTree(ctx, git.Commit{Tree: onto, Parents: []string{base}, Message: "spec: the head\n"})
+	ours, err := r.git.CommitTree(ctx, git.Commit{Tree: onto, Parents: []string{base}, Message: "spec: the head\n"})
 	if err != nil {
 		return "", nil, err
 	}
-	return r.o.Repo.Merge(ctx, ours, commit)
+	return r.git.Merge(ctx, ours, commit)
 }
 
 // recordFiles are the files that spec itself writes with a landing, made from head's: the ticks, the facts and the
@@ -221,7 +221,7 @@ func (r *run) factsOf(h *head, s *slot, a approved, v Verified, diff []byte) (*t
 	if v.Results == nil {
 		return lock, nil
 	}
-	index, err := trace.Scan(os.DirFS(s.check.Dir), r.o.Root)
+	index, err := trace.Scan(os.DirFS(s.check.Path()), r.o.Root)
 	if err != nil {
 		return nil, fmt.Errorf("looking for tagged tests: %v", err)
 	}
@@ -274,8 +274,9 @@ func (r *run) checkLanding(ctx context.Context, s *slot, h *head, files map[stri
 	if r.o.Check == nil {
 		return nil
 	}
+	s.holds = ""
 	for name, data := range files {
-		file := filepath.Join(s.check.Dir, filepath.FromSlash(name))
+		file := filepath.Join(s.check.Path(), filepath.FromSlash(name))
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 			return err
 		}
@@ -283,7 +284,7 @@ func (r *run) checkLanding(ctx context.Context, s *slot, h *head, files map[stri
 			return err
 		}
 	}
-	after, err := r.o.Check(os.DirFS(s.check.Dir))
+	after, err := r.o.Check(os.DirFS(s.check.Path()))
 	if err != nil {
 		return fmt.Errorf("checking the landing tree: %v", err)
 	}
@@ -316,10 +317,11 @@ func (r *run) message(a approved, h *head) string {
 
 // hooks runs the repository's commit hooks on the landing tree, in the verify checkout and in its sandbox.
 func (r *run) hooks(ctx context.Context, s *slot, tree, message string) (string, string, error) {
-	dir := r.o.Repo.HooksDir(ctx)
+	dir := r.git.HooksDir(ctx)
 	if r.o.NoVerifyHooks || dir == "" {
 		return tree, message, nil
 	}
+	s.holds = ""
 	if err := s.check.Stage(ctx, tree); err != nil {
 		return "", "", err
 	}
@@ -335,8 +337,8 @@ func (r *run) hooks(ctx context.Context, s *slot, tree, message string) (string,
 	for _, hook := range [][]string{{"pre-commit"}, {"prepare-commit-msg", file, "message"}, {"commit-msg", file}} {
 		argv, env := s.check.HookCommand(dir, hook[0], hook[1:]...)
 		var out boundedBuffer
-		c := sandbox.Command{Self: r.o.Self, Argv: argv, Dir: s.check.Dir, Env: r.childEnv(temp, env...), Stdout: &out, Stderr: &out, Hold: r.lock.file(),
-			Policy: r.policy().With([]string{r.o.Repo.CommonDir, dir, r.goModCache(), r.goBuildCache()}, []string{s.check.Dir, temp, s.check.IndexDir()})}
+		c := sandbox.Command{Self: r.o.Self, Argv: argv, Dir: s.check.Path(), Env: r.childEnv(temp, env...), Stdout: &out, Stderr: &out, Hold: r.lock.file(),
+			Policy: r.policy().With([]string{r.o.Repo.CommonDir, dir, r.goModCache(), r.goBuildCache()}, []string{s.check.Path(), temp, s.check.IndexDir()})}
 		exit, err := c.Run(ctx)
 		if err != nil {
 			return "", "", err
@@ -362,12 +364,12 @@ func (r *run) hooks(ctx context.Context, s *slot, tree, message string) (string,
 // advance moves the branch to the landing commit: by a fast-forward where it is checked out, which keeps the user's
 // unrelated changes and refuses to touch overlapping ones, else by compare and swap.
 func (r *run) advance(ctx context.Context, from, to string, files map[string][]byte) error {
-	branch, _, err := r.o.Repo.Head(ctx)
+	branch, _, err := r.git.Head(ctx)
 	if err != nil {
 		return err
 	}
 	if branch != r.branch {
-		return r.o.Repo.UpdateRef(ctx, r.branch, to, from, "spec: landing")
+		return r.git.UpdateRef(ctx, r.branch, to, from, "spec: landing")
 	}
 	if err := r.keepLock(ctx, from, files); err != nil {
 		return err
@@ -378,7 +380,7 @@ func (r *run) advance(ctx context.Context, from, to string, files map[string][]b
 			return err
 		}
 	}
-	err = r.o.Repo.FastForward(ctx, to)
+	err = r.git.FastForward(ctx, to)
 	var refused *git.Error
 	if errors.As(err, &refused) {
 		return &stopped{why: "the checkout stands in the way: " + strings.TrimSpace(refused.Stderr), hint: "git status; commit or stash what it names, then spec apply " + path.Base(r.o.FeatureDir)}
@@ -390,11 +392,11 @@ func (r *run) advance(ctx context.Context, from, to string, files map[string][]b
 // that still fit are part of the landing.
 func (r *run) keepLock(ctx context.Context, from string, files map[string][]byte) error {
 	name := path.Join(r.o.FeatureDir, LockFile)
-	dirty, err := r.o.Repo.Dirty(ctx, name)
+	dirty, err := r.git.Dirty(ctx, name)
 	if err != nil || len(dirty) == 0 {
 		return err
 	}
-	data, err := r.o.Repo.ReadFile(ctx, from, name)
+	data, err := r.git.ReadFile(ctx, from, name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -439,17 +441,17 @@ func (r *run) save(ctx context.Context, a *approved, kind string) error {
 	}
 	message := fmt.Sprintf("spec: result of task %s\n\nSpec-Task: %s/%s\nSpec-Inputs: %s\nSpec-Attempt: %d\nSpec-Policy: %s\nSpec-Agent: %s\n%s",
 		a.task, path.Base(r.o.FeatureDir), a.task, a.inputs, a.attempt, a.policy, a.by, trailer.String())
-	commit, err := r.o.Repo.CommitTree(ctx, git.Commit{Tree: a.tree, Parents: []string{a.base}, Message: message})
+	commit, err := r.git.CommitTree(ctx, git.Commit{Tree: a.tree, Parents: []string{a.base}, Message: message})
 	if err != nil {
 		return fmt.Errorf("keeping the result of task %s: %v", a.task, err)
 	}
 	a.commit, a.ref = commit, r.refName(kind, a.task)
-	return r.o.Repo.UpdateRef(ctx, a.ref, commit, "", "spec: kept")
+	return r.git.UpdateRef(ctx, a.ref, commit, "", "spec: kept")
 }
 
 // load reads back what save wrote. ok is false for a commit that is none of this feature's results.
 func (r *run) load(ctx context.Context, ref git.Ref) (a approved, ok bool, err error) {
-	message, err := r.o.Repo.Message(ctx, ref.Commit)
+	message, err := r.git.Message(ctx, ref.Commit)
 	if err != nil {
 		return a, false, err
 	}
@@ -480,13 +482,13 @@ func (r *run) load(ctx context.Context, ref git.Ref) (a approved, ok bool, err e
 			}
 		}
 	}
-	if a.base, err = r.o.Repo.Parent(ctx, ref.Commit); err != nil {
+	if a.base, err = r.git.Parent(ctx, ref.Commit); err != nil {
 		return a, false, err
 	}
-	if a.tree, err = r.o.Repo.Tree(ctx, ref.Commit); err != nil {
+	if a.tree, err = r.git.Tree(ctx, ref.Commit); err != nil {
 		return a, false, err
 	}
-	diff, err := r.o.Repo.Diff(ctx, a.base, a.tree)
+	diff, err := r.git.Diff(ctx, a.base, a.tree)
 	a.patch = patchHash(diff)
 	return a, ok, err
 }

@@ -16,11 +16,11 @@ import (
 
 // manifests lists the go.mod and go.sum files that both the task and the head changed since the task's base.
 func (r *run) manifests(ctx context.Context, head string, a approved) []string {
-	mine, err := r.o.Repo.Changes(ctx, a.base, a.tree)
+	mine, err := r.git.Changes(ctx, a.base, a.tree)
 	if err != nil {
 		return nil
 	}
-	theirs, err := r.o.Repo.Changes(ctx, a.base, head)
+	theirs, err := r.git.Changes(ctx, a.base, head)
 	if err != nil {
 		return nil
 	}
@@ -41,12 +41,12 @@ func (r *run) settle(ctx context.Context, head string, a approved, names []strin
 	without := map[string][]byte{}
 	settled := map[string][]byte{}
 	for _, name := range names {
-		base, _ := r.o.Repo.ReadFile(ctx, a.base, name)
-		mine, err := r.o.Repo.ReadFile(ctx, a.tree, name)
+		base, _ := r.git.ReadFile(ctx, a.base, name)
+		mine, err := r.git.ReadFile(ctx, a.tree, name)
 		if err != nil {
 			return "", err
 		}
-		theirs, err := r.o.Repo.ReadFile(ctx, head, name)
+		theirs, err := r.git.ReadFile(ctx, head, name)
 		if err != nil {
 			return "", err
 		}
@@ -57,11 +57,11 @@ func (r *run) settle(ctx context.Context, head string, a approved, names []strin
 			return "", &sentBack{why: fmt.Sprintf("%s does not merge with what landed meanwhile: %v", name, err)}
 		}
 	}
-	tree, err := r.o.Repo.Replace(ctx, a.tree, without)
+	tree, err := r.git.Replace(ctx, a.tree, without)
 	if err != nil {
 		return "", err
 	}
-	commit, err := r.o.Repo.CommitTree(ctx, git.Commit{Tree: tree, Parents: []string{a.base}, Message: "spec: without manifests\n"})
+	commit, err := r.git.CommitTree(ctx, git.Commit{Tree: tree, Parents: []string{a.base}, Message: "spec: without manifests\n"})
 	if err != nil {
 		return "", err
 	}
@@ -72,7 +72,7 @@ func (r *run) settle(ctx context.Context, head string, a approved, names []strin
 	if len(conflicts) > 0 {
 		return "", &sentBack{why: "it does not merge with what landed meanwhile: " + strings.Join(conflicts, ", ")}
 	}
-	return r.o.Repo.Replace(ctx, merged, settled)
+	return r.git.Replace(ctx, merged, settled)
 }
 
 func joinSums(a, b []byte) []byte {

@@ -69,6 +69,9 @@ type Options struct {
 	Check    func(fsys fs.FS) (spec.Diagnostics, error)
 	Baseline Baseline
 
+	git    repository                 // nil for Repo itself
+	judged func(tree string) Verified // nil to build and test
+
 	// NoLanding lets a task end where its result is verified: nothing is approved, kept or committed. No flag sets it; it
 	// is for measuring what a run itself costs.
 	NoLanding bool

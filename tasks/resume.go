@@ -19,7 +19,7 @@ import (
 // approved or waiting result whose task still has the same inputs is kept for its turn, everything else is dropped
 // and said.
 func (r *run) resume(ctx context.Context) error {
-	refs, err := r.o.Repo.Refs(ctx, "refs/spec/")
+	refs, err := r.git.Refs(ctx, "refs/spec/")
 	if err != nil {
 		return err
 	}
@@ -51,7 +51,7 @@ func (r *run) resume(ctx context.Context) error {
 	}
 	for id, a := range r.gates { // approved just before the run was killed: its gate is passed
 		if _, ok := r.kept[id]; ok {
-			if err := r.o.Repo.DeleteRef(ctx, a.ref); err != nil {
+			if err := r.git.DeleteRef(ctx, a.ref); err != nil {
 				return err
 			}
 			delete(r.gates, id)
@@ -74,9 +74,9 @@ func (r *run) takeUp(ctx context.Context, h *head, a approved, kind string) erro
 	switch {
 	case t == nil || t.Inputs() != a.inputs:
 		r.event("result.dropped", a.task, "its task or what it cites has changed since", nil)
-		return r.o.Repo.DeleteRef(ctx, a.ref)
+		return r.git.DeleteRef(ctx, a.ref)
 	case t.Action == plan.Done:
-		return r.o.Repo.DeleteRef(ctx, a.ref) // landed just before the run was killed
+		return r.git.DeleteRef(ctx, a.ref) // landed just before the run was killed
 	case kind == "gate":
 		r.gates[a.task] = a
 	default:
@@ -88,7 +88,7 @@ func (r *run) takeUp(ctx context.Context, h *head, a approved, kind string) erro
 // finishLanding completes a landing whose commit exists: the branch is there already, or still at the commit's parent.
 // A branch that went elsewhere makes the commit worthless; the approved result lands again on the new head.
 func (r *run) finishLanding(ctx context.Context, ref git.Ref) error {
-	message, err := r.o.Repo.Message(ctx, ref.Commit)
+	message, err := r.git.Message(ctx, ref.Commit)
 	if err != nil {
 		return err
 	}
@@ -99,7 +99,7 @@ func (r *run) finishLanding(ctx context.Context, ref git.Ref) error {
 	if err != nil {
 		return err
 	}
-	parent, err := r.o.Repo.Parent(ctx, ref.Commit)
+	parent, err := r.git.Parent(ctx, ref.Commit)
 	if err != nil {
 		return err
 	}
@@ -112,17 +112,17 @@ func (r *run) finishLanding(ctx context.Context, ref git.Ref) error {
 		}
 		r.event("landing.resumed", "", "a landing that was cut short is complete", nil)
 	}
-	return r.o.Repo.DeleteRef(ctx, ref.Name)
+	return r.git.DeleteRef(ctx, ref.Name)
 }
 
 // align stages the paths of the checkout that hold what commit "to" says already: a fast-forward that was cut short,
 // or a person's own work that is being landed. Then git sees no local change in them.
 func (r *run) align(ctx context.Context, from, to string) error {
-	branch, _, err := r.o.Repo.Head(ctx)
+	branch, _, err := r.git.Head(ctx)
 	if err != nil || branch != r.branch {
 		return err
 	}
-	changes, err := r.o.Repo.Changes(ctx, from, to)
+	changes, err := r.git.Changes(ctx, from, to)
 	if err != nil {
 		return err
 	}
@@ -138,12 +138,12 @@ func (r *run) align(ctx context.Context, from, to string) error {
 		if err != nil {
 			continue
 		}
-		want, err := r.o.Repo.ReadFile(ctx, to, c.Path)
+		want, err := r.git.ReadFile(ctx, to, c.Path)
 		if err == nil && bytes.Equal(normal(local), normal(want)) {
 			same = append(same, c.Path)
 		}
 	}
-	return r.o.Repo.Add(ctx, same...)
+	return r.git.Add(ctx, same...)
 }
 
 // normal takes the line ends out of a comparison: a checkout may have others than the repository.

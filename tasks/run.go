@@ -21,6 +21,7 @@ import (
 // A run is one call of Run.
 type run struct {
 	o       Options
+	git     repository
 	now     time.Time // the one clock value of this run's committed files
 	place   string    // this repository's directory in the user's cache
 	branch  string    // full name of the branch that is landed on; "" for a detached HEAD
@@ -42,6 +43,7 @@ type run struct {
 	planned string                                       // commit that sched was made from, or that this run itself landed upon it
 	asking  sync.Mutex                                   // gates and questions, one at a time
 	mu      sync.Mutex                                   // what follows
+	last    *head                                        // the head that was read last
 	trees   map[string]Verified
 	words   map[string]agent.Result // what the agent last said, by task
 	queue   int                     // gates that wait for asking
@@ -79,7 +81,7 @@ func Run(ctx context.Context, p *plan.Plan, o Options) (*Report, error) {
 	if o.Attempts < 1 {
 		o.Attempts = 3
 	}
-	r := &run{o: o, now: o.Repo.Now(o.Now()), place: place(o.Cache, o.Repo.CommonDir), report: &Report{},
+	r := &run{o: o, git: gitOf(o), now: o.Repo.Now(o.Now()), place: place(o.Cache, o.Repo.CommonDir), report: &Report{},
 		trees: map[string]Verified{}, kept: map[string]approved{}, gates: map[string]approved{}, known: map[string]bool{}}
 	if err := r.open(ctx); err != nil {
 		return nil, err
@@ -137,7 +139,7 @@ func restrict(s *scheduler, p *plan.Plan, o Options) {
 }
 
 func (r *run) open(ctx context.Context) error {
-	if name := r.o.Repo.InProgress(); name != "" {
+	if name := r.git.InProgress(); name != "" {
 		return &stopped{why: "the repository is in the middle of a " + name, hint: "git status"}
 	}
 	var err error
@@ -172,7 +174,7 @@ func (r *run) open(ctx context.Context) error {
 // indexFree waits for a git that is just at work; a lock file that nobody holds any more is not ours to delete.
 func (r *run) indexFree(ctx context.Context) error {
 	for range 100 {
-		if !r.o.Repo.IndexLocked() {
+		if !r.git.IndexLocked() {
 			return nil
 		}
 		if err := sleep(ctx, 50*time.Millisecond); err != nil {
@@ -200,7 +202,7 @@ func (r *run) close() {
 
 // start finds the branch and takes up what earlier runs left.
 func (r *run) start(ctx context.Context) (*head, error) {
-	branch, commit, err := r.o.Repo.Head(ctx)
+	branch, commit, err := r.git.Head(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -210,8 +212,8 @@ func (r *run) start(ctx context.Context) (*head, error) {
 	}
 	if r.o.Branch != "" {
 		r.branch = "refs/heads/" + r.o.Branch
-		if _, err := r.o.Repo.Resolve(ctx, r.branch); err != nil {
-			if err := r.o.Repo.UpdateRef(ctx, r.branch, commit, git.Zero, "spec: branch for landings"); err != nil {
+		if _, err := r.git.Resolve(ctx, r.branch); err != nil {
+			if err := r.git.UpdateRef(ctx, r.branch, commit, git.Zero, "spec: branch for landings"); err != nil {
 				return nil, err
 			}
 		}
@@ -240,7 +242,7 @@ func (r *run) rev() string {
 
 // head reads the branch as it is now.
 func (r *run) head(ctx context.Context) (*head, error) {
-	commit, err := r.o.Repo.Resolve(ctx, r.rev()+"^{commit}")
+	commit, err := r.git.Resolve(ctx, r.rev()+"^{commit}")
 	if err != nil {
 		return nil, err
 	}
@@ -271,7 +273,7 @@ func (r *run) waitForHead(ctx context.Context) (*head, error) {
 }
 
 func (r *run) obstacle(ctx context.Context) (why, hint string, err error) {
-	if name := r.o.Repo.InProgress(); name != "" {
+	if name := r.git.InProgress(); name != "" {
 		return "the repository is in the middle of a " + name, "git status", nil
 	}
 	if err := r.indexFree(ctx); err != nil {
@@ -281,12 +283,12 @@ func (r *run) obstacle(ctx context.Context) (why, hint string, err error) {
 		}
 		return "", "", err
 	}
-	branch, _, err := r.o.Repo.Head(ctx)
+	branch, _, err := r.git.Head(ctx)
 	if err != nil || branch != r.branch {
 		return "", "", err // landings go to a branch that is not checked out: the checkout is not touched
 	}
 	names := []string{path.Join(r.o.FeatureDir, "tasks.md"), path.Join(r.o.FeatureDir, DecisionsFile)}
-	dirty, err := r.o.Repo.Dirty(ctx, names...)
+	dirty, err := r.git.Dirty(ctx, names...)
 	if err != nil || len(dirty) == 0 {
 		return "", "", err
 	}
@@ -300,7 +302,7 @@ func (r *run) baseline(ctx context.Context, h *head) error {
 	}
 	s := <-r.slots
 	defer func() { r.slots <- s }()
-	tree, err := r.o.Repo.Tree(ctx, h.commit)
+	tree, err := r.git.Tree(ctx, h.commit)
 	if err != nil {
 		return err
 	}
@@ -310,7 +312,7 @@ func (r *run) baseline(ctx context.Context, h *head) error {
 	if err := r.knownErrors(h, s); err != nil {
 		return err
 	}
-	if r.runner, err = Detect(os.DirFS(s.check.Dir), r.o.Root, r.o.Verify); err != nil {
+	if r.runner, err = Detect(os.DirFS(s.check.Path()), r.o.Root, r.o.Verify); err != nil {
 		return err
 	}
 	r.event("baseline.started", "", r.runner.From, nil)
@@ -344,7 +346,7 @@ func (r *run) knownErrors(h *head, s *slot) error {
 	if r.o.Check == nil {
 		return nil
 	}
-	found, err := r.o.Check(os.DirFS(s.check.Dir))
+	found, err := r.o.Check(os.DirFS(s.check.Path()))
 	if err != nil {
 		return fmt.Errorf("checking the head: %v", err)
 	}
@@ -457,7 +459,7 @@ func (r *run) replan(ctx context.Context) (halt bool, err error) {
 	if r.o.NoLanding || r.o.Prompt != nil {
 		return false, nil
 	}
-	commit, err := r.o.Repo.Resolve(ctx, r.rev()+"^{commit}")
+	commit, err := r.git.Resolve(ctx, r.rev()+"^{commit}")
 	if err != nil {
 		return true, err
 	}

@@ -12,7 +12,6 @@ import (
 	"strconv"
 	"strings"
 
-	"spec.example/spec/internal/git"
 	"spec.example/spec/internal/sandbox"
 )
 
@@ -21,12 +20,13 @@ import (
 // compilers start over). The agent can reach the first only.
 type slot struct {
 	number int
-	work   *git.Tree // the agent's directory
-	check  *git.Tree // the verify checkout
-	gitDir string    // a repository for the agent to look at: its objects are the user's, and it cannot write it
-	task   string    // whose work lies in the directory
-	base   string    // commit that the directory started from
-	setup  string    // hash of what the setup command last ran on in the verify checkout
+	work   checkout // the agent's directory
+	check  checkout // the verify checkout
+	gitDir string   // a repository for the agent to look at: its objects are the user's, and it cannot write it
+	task   string   // whose work lies in the directory
+	base   string   // commit that the directory started from
+	holds  string   // tree that the verify checkout holds, where nothing can have changed it since
+	setup  string   // hash of what the setup command last ran on in the verify checkout
 }
 
 // place returns the directory in the user's cache that belongs to a repository.
@@ -45,11 +45,11 @@ func plainName(r rune) rune {
 
 func (r *run) openSlot(number int) (*slot, error) {
 	n := strconv.Itoa(number)
-	work, err := r.o.Repo.At(filepath.Join(r.place, "slot", n, "tree"), filepath.Join(r.place, "index", "slot-"+n))
+	work, err := r.git.At(filepath.Join(r.place, "slot", n, "tree"), filepath.Join(r.place, "index", "slot-"+n))
 	if err != nil {
 		return nil, fmt.Errorf("opening slot %s: %v", n, err)
 	}
-	check, err := r.o.Repo.At(filepath.Join(r.place, "verify", n, "tree"), filepath.Join(r.place, "index", "verify-"+n))
+	check, err := r.git.At(filepath.Join(r.place, "verify", n, "tree"), filepath.Join(r.place, "index", "verify-"+n))
 	if err != nil {
 		return nil, fmt.Errorf("opening verify checkout %s: %v", n, err)
 	}
@@ -63,21 +63,21 @@ func (r *run) prepare(ctx context.Context, s *slot, task, base string) error {
 		return nil
 	}
 	s.task = ""
-	if err := os.Remove(filepath.Join(s.work.Dir, ".git")); err != nil && !errors.Is(err, os.ErrNotExist) {
-		if err := os.RemoveAll(filepath.Join(s.work.Dir, ".git")); err != nil {
+	if err := os.Remove(filepath.Join(s.work.Path(), ".git")); err != nil && !errors.Is(err, os.ErrNotExist) {
+		if err := os.RemoveAll(filepath.Join(s.work.Path(), ".git")); err != nil {
 			return err
 		}
 	}
 	if err := s.work.Reset(ctx, base); err != nil {
 		return fmt.Errorf("preparing slot %d: %v", s.number, err)
 	}
-	if err := r.copyIn(s.work.Dir); err != nil {
+	if err := r.copyIn(s.work.Path()); err != nil {
 		return err
 	}
 	if err := r.agentGit(ctx, s, base); err != nil {
 		return fmt.Errorf("preparing slot %d: %v", s.number, err)
 	}
-	if err := r.runSetup(ctx, s, s.work.Dir); err != nil {
+	if err := r.runSetup(ctx, s, s.work.Path()); err != nil {
 		return err
 	}
 	s.task, s.base = task, base
@@ -102,10 +102,10 @@ func (r *run) agentGit(ctx context.Context, s *slot, base string) error {
 			return err
 		}
 	}
-	if err := copyFile(filepath.Join(r.place, "index", "slot-"+strconv.Itoa(s.number)), filepath.Join(s.gitDir, "index")); err != nil {
+	if err := s.work.CopyIndex(filepath.Join(s.gitDir, "index")); err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(s.work.Dir, ".git"), []byte("gitdir: "+s.gitDir+"\n"), 0o644)
+	return os.WriteFile(filepath.Join(s.work.Path(), ".git"), []byte("gitdir: "+s.gitDir+"\n"), 0o644)
 }
 
 // copyIn copies the configured files of the user's checkout (".env") that git does not carry.

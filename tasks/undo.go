@@ -26,7 +26,7 @@ type Undone struct {
 // pass its own tests, nothing is changed.
 func Undo(ctx context.Context, o Options, id string) (*Undone, error) {
 	o.Jobs = 1
-	r := &run{o: o, now: o.Repo.Now(o.Now()), place: place(o.Cache, o.Repo.CommonDir), report: &Report{},
+	r := &run{o: o, git: gitOf(o), now: o.Repo.Now(o.Now()), place: place(o.Cache, o.Repo.CommonDir), report: &Report{},
 		trees: map[string]Verified{}, kept: map[string]approved{}, gates: map[string]approved{}, known: map[string]bool{}}
 	if err := r.open(ctx); err != nil {
 		return nil, err
@@ -54,11 +54,11 @@ func Undo(ctx context.Context, o Options, id string) (*Undone, error) {
 	if err != nil {
 		return nil, err
 	}
-	tree, err := r.o.Repo.Replace(ctx, code, files)
+	tree, err := r.git.Replace(ctx, code, files)
 	if err != nil {
 		return nil, fmt.Errorf("writing the tree: %v", err)
 	}
-	commit, err := r.o.Repo.CommitTree(ctx, git.Commit{Tree: tree, Parents: []string{h.commit}, Message: undoMessage(h, landings), Sign: r.o.Repo.Signs(ctx)})
+	commit, err := r.git.CommitTree(ctx, git.Commit{Tree: tree, Parents: []string{h.commit}, Message: undoMessage(h, landings), Sign: r.git.Signs(ctx)})
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +70,7 @@ func Undo(ctx context.Context, o Options, id string) (*Undone, error) {
 		out.Tasks = append(out.Tasks, l.Name)
 		r.event("task.undone", l.Name, "", nil)
 	}
-	changes, err := r.o.Repo.Changes(ctx, h.commit, commit)
+	changes, err := r.git.Changes(ctx, h.commit, commit)
 	for _, c := range changes {
 		out.Paths = append(out.Paths, c.Path)
 	}
@@ -133,7 +133,7 @@ func (r *run) revert(ctx context.Context, h *head, ids []string) (tree string, l
 	}
 	slices.SortStableFunc(landings, func(a, b git.Ref) int { return latest[b.Name] - latest[a.Name] })
 	now := h.commit
-	if tree, err = r.o.Repo.Tree(ctx, now); err != nil {
+	if tree, err = r.git.Tree(ctx, now); err != nil {
 		return "", nil, err
 	}
 	for _, l := range landings {
@@ -143,7 +143,7 @@ func (r *run) revert(ctx context.Context, h *head, ids []string) (tree string, l
 		if tree, err = r.without(ctx, now, l); err != nil {
 			return "", nil, err
 		}
-		if now, err = r.o.Repo.CommitTree(ctx, git.Commit{Tree: tree, Parents: []string{now}, Message: "spec: without task " + l.Name}); err != nil {
+		if now, err = r.git.CommitTree(ctx, git.Commit{Tree: tree, Parents: []string{now}, Message: "spec: without task " + l.Name}); err != nil {
 			return "", nil, err
 		}
 	}
@@ -152,32 +152,32 @@ func (r *run) revert(ctx context.Context, h *head, ids []string) (tree string, l
 
 // without is the tree of a commit without what a landing brought, spec's own files left as they are.
 func (r *run) without(ctx context.Context, now string, landing git.Ref) (string, error) {
-	before, err := r.o.Repo.Parent(ctx, landing.Commit)
+	before, err := r.git.Parent(ctx, landing.Commit)
 	if err != nil {
 		return "", err
 	}
 	files := map[string][]byte{}
 	for _, name := range []string{"tasks.md", LockFile, DecisionsFile} {
 		name = path.Join(r.o.FeatureDir, name)
-		data, err := r.o.Repo.ReadFile(ctx, landing.Commit, name)
+		data, err := r.git.ReadFile(ctx, landing.Commit, name)
 		if err == nil {
 			files[name] = data
 		} else if !errors.Is(err, fs.ErrNotExist) {
 			return "", err
 		}
 	}
-	old, err := r.o.Repo.Tree(ctx, before)
+	old, err := r.git.Tree(ctx, before)
 	if err != nil {
 		return "", err
 	}
-	if old, err = r.o.Repo.Replace(ctx, old, files); err != nil {
+	if old, err = r.git.Replace(ctx, old, files); err != nil {
 		return "", err
 	}
-	back, err := r.o.Repo.CommitTree(ctx, git.Commit{Tree: old, Parents: []string{landing.Commit}, Message: "spec: before task " + landing.Name})
+	back, err := r.git.CommitTree(ctx, git.Commit{Tree: old, Parents: []string{landing.Commit}, Message: "spec: before task " + landing.Name})
 	if err != nil {
 		return "", err
 	}
-	tree, conflicts, err := r.o.Repo.Merge(ctx, now, back)
+	tree, conflicts, err := r.git.Merge(ctx, now, back)
 	if err != nil {
 		return "", fmt.Errorf("taking task %s back: %v", landing.Name, err)
 	}

@@ -55,12 +55,12 @@ func (r *run) found(ctx context.Context, base string, result frozen, touches []s
 // both reads a changed file before and after; nil where it is not there.
 func (r *run) both(ctx context.Context, base, tree string, c git.Change) (before, after []byte, err error) {
 	if c.Status != "A" {
-		if before, err = r.o.Repo.ReadFile(ctx, base, c.Path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if before, err = r.git.ReadFile(ctx, base, c.Path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, nil, err
 		}
 	}
 	if c.Status != "D" {
-		if after, err = r.o.Repo.ReadFile(ctx, tree, c.Path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if after, err = r.git.ReadFile(ctx, tree, c.Path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, nil, err
 		}
 	}

@@ -170,7 +170,7 @@ func (r *run) verdict(s *slot, h *head, t *plan.Task, v Verified, diff []byte) (
 	if why := r.judge(h, t, v, diff); why != "" || v.OK {
 		return why, nil
 	}
-	index, err := trace.Scan(os.DirFS(s.check.Dir), r.o.Root)
+	index, err := trace.Scan(os.DirFS(s.check.Path()), r.o.Root)
 	if err != nil {
 		return "", fmt.Errorf("looking for tagged tests: %v", err)
 	}
@@ -190,7 +190,7 @@ func (r *run) attempt(ctx context.Context, s *slot, h *head, t *plan.Task, e *ef
 	from := s.work
 	var left []string
 	if r.o.Hand {
-		if from, err = r.o.Repo.At(r.o.Repo.Dir, filepath.Join(r.place, "index", "checkout")); err != nil {
+		if from, err = r.git.At(r.o.Repo.Dir, filepath.Join(r.place, "index", "checkout")); err != nil {
 			return frozen{}, "", "", err
 		}
 		if err := from.Stage(ctx, h.commit); err != nil {
@@ -276,11 +276,11 @@ func (r *run) agentWork(ctx context.Context, s *slot, h *head, t *plan.Task, e *
 		return agent.Result{}, err
 	}
 	result, err := r.o.Agent.Run(ctx, agent.Job{
-		Feature: h.feature.Name, Task: t.ID, Slot: s.number, Attempt: e.attempt + 1, Dir: filepath.Join(s.work.Dir, filepath.FromSlash(r.o.Root)),
+		Feature: h.feature.Name, Task: t.ID, Slot: s.number, Attempt: e.attempt + 1, Dir: filepath.Join(s.work.Path(), filepath.FromSlash(r.o.Root)),
 		Brief: brief, Temp: temp, Hold: r.lock.file(), Log: log,
 		Env: sandbox.Environment(r.o.Env, r.o.Sandbox.Env, []string{"HOME=" + lookup(r.o.Env, "HOME"), "GOCACHE=" + filepath.Join(caches, "go-build"),
 			"GOMODCACHE=" + filepath.Join(caches, "go-mod"), "GOFLAGS=-modcacherw", "XDG_CACHE_HOME=" + caches}),
-		Policy: r.policy().With([]string{s.gitDir, r.o.Repo.CommonDir + "/objects"}, []string{s.work.Dir, temp, caches}),
+		Policy: r.policy().With([]string{s.gitDir, r.o.Repo.CommonDir + "/objects"}, []string{s.work.Path(), temp, caches}),
 		Ask:    func(ctx context.Context, q agent.Question) (agent.Answer, error) { return r.ask(ctx, t.ID, q) },
 	})
 	if errors.Is(err, context.DeadlineExceeded) {
@@ -370,7 +370,7 @@ func (r *run) gate(ctx context.Context, s *slot, h *head, t *plan.Task, e *effor
 	}
 	fault("gate")
 	g := Gate{Task: t.ID, Title: t.Title, Policy: r.o.Policy, Files: result.changes, Diff: result.diff, Risks: found, Verified: r.honest(v, result, task), Said: r.lastWords(t.ID).Said, Cost: r.lastWords(t.ID).Cost,
-		Agent: r.agentName(), Adjusts: r.o.Agent != nil && r.o.Agent.Adjusts(), Dropped: result.dropped, Ignored: result.ignored, SlotDir: s.work.Dir, Before: e.accepted}
+		Agent: r.agentName(), Adjusts: r.o.Agent != nil && r.o.Agent.Adjusts(), Dropped: result.dropped, Ignored: result.ignored, SlotDir: s.work.Path(), Before: e.accepted}
 	if r.o.Hand {
 		g.Agent, g.Adjusts, g.SlotDir = "hand", false, r.o.Repo.Dir
 	}
@@ -436,7 +436,7 @@ func (r *run) decide(ctx context.Context, g Gate) (Decision, error) {
 // act does what a person decided.
 func (r *run) act(ctx context.Context, s *slot, e *effort, a approved, result frozen, found []Risk, d Decision) (outcome, bool) {
 	gateRef := a.ref
-	drop := func() error { return r.o.Repo.DeleteRef(ctx, gateRef) }
+	drop := func() error { return r.git.DeleteRef(ctx, gateRef) }
 	switch d.Act {
 	case Approve:
 		if len(d.Reject) > 0 {
@@ -543,7 +543,7 @@ func (r *run) gateKept(ctx context.Context, s *slot, e *effort, a approved) (out
 	old := a.ref
 	out, done := r.gate(ctx, s, h, t, e, approved{task: a.task, base: a.base, tree: a.tree, patch: a.patch, inputs: a.inputs, attempt: a.attempt, policy: r.o.Policy, by: a.by}, result, v)
 	if old != "" && out.err == nil {
-		if err := r.o.Repo.DeleteRef(ctx, old); err != nil {
+		if err := r.git.DeleteRef(ctx, old); err != nil {
 			return outcome{task: a.task, err: err}, true
 		}
 	}
@@ -555,7 +555,7 @@ func (r *run) gateKept(ctx context.Context, s *slot, e *effort, a approved) (out
 func (r *run) withoutRejected(ctx context.Context, s *slot, e *effort, a approved, d Decision) (outcome, bool) {
 	files := map[string][]byte{}
 	for _, name := range d.Reject {
-		data, err := r.o.Repo.ReadFile(ctx, a.base, name)
+		data, err := r.git.ReadFile(ctx, a.base, name)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return outcome{task: e.task, err: err}, true
 		}
@@ -563,16 +563,16 @@ func (r *run) withoutRejected(ctx context.Context, s *slot, e *effort, a approve
 			files[name] = []byte{} // an empty file is not one that is missing
 		}
 	}
-	tree, err := r.o.Repo.Replace(ctx, a.tree, files)
+	tree, err := r.git.Replace(ctx, a.tree, files)
 	if err != nil {
 		return outcome{task: e.task, err: err}, true
 	}
 	if s.task == e.task { // else a later attempt would find them in the slot, and bring them again
-		if err := putBack(s.work.Dir, files); err != nil {
+		if err := putBack(s.work.Path(), files); err != nil {
 			return outcome{task: e.task, err: fmt.Errorf("putting rejected files back: %v", err)}, true
 		}
 	}
-	if err := r.o.Repo.DeleteRef(ctx, a.ref); err != nil {
+	if err := r.git.DeleteRef(ctx, a.ref); err != nil {
 		return outcome{task: e.task, err: err}, true
 	}
 	h, err := r.readHead(ctx, a.base)

@@ -30,6 +30,18 @@ func (r *Repo) At(dir, index string) (*Tree, error) {
 	return &Tree{Dir: dir, index: index, repo: r}, nil
 }
 
+// Path is the directory.
+func (t *Tree) Path() string { return t.Dir }
+
+// CopyIndex writes what git knows of the directory into another index file.
+func (t *Tree) CopyIndex(to string) error {
+	data, err := os.ReadFile(t.index)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(to, data, 0o644)
+}
+
 func (t *Tree) exec(ctx context.Context, stdin []byte, args ...string) ([]byte, error) {
 	full := append([]string{"-C", t.Dir, "--git-dir=" + t.repo.GitDir, "--work-tree=" + t.Dir}, args...)
 	return t.repo.exec(ctx, command{args: full, stdin: stdin, env: []string{"GIT_INDEX_FILE=" + t.index}})
