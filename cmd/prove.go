@@ -3,11 +3,13 @@ package cmd
 import (
 	"context"
 	"fmt"
+	"math"
 	"os"
 	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -25,6 +27,9 @@ type proveOptions struct {
 	criterion []string
 	replay    string
 	budget    int
+	since     string
+	stale     bool
+	badge     string
 }
 
 func (a *app) proveVerb() *cobra.Command {
@@ -33,7 +38,9 @@ func (a *app) proveVerb() *cobra.Command {
 		Use:   "prove [FEATURE]",
 		Short: "Break the code on purpose and see whether each criterion's test notices",
 		Long: "Prove breaks the Go code that a criterion's tests run, one small change at a time and without touching a file, and demands\n" +
-			"that an assertion of them fails. A panic, a time-out or a skip is no kill. What was seen goes into spec.lock as bites k/n.",
+			"that an assertion of them fails. A panic, a time-out or a skip is no kill. What was seen goes into spec.lock as bites k/n.\n" +
+			"It ends with 1 where a criterion's tests notice nothing, or none of the changes of a number that the criterion names.\n\n" +
+			"With the configuration `prove: {command: …}` it breaks any other language: the command is run in a copy of the tree for\neach break.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			ctx, cancel := a.prompt(c.Context())
@@ -44,6 +51,9 @@ func (a *app) proveVerb() *cobra.Command {
 	f := c.Flags()
 	f.StringSliceVar(&o.criterion, "criterion", nil, "only criteria `IDS`")
 	f.StringVar(&o.replay, "replay", "", "repeat the proof of criterion `ID`, show each run and write nothing")
+	f.StringVar(&o.since, "changed-since", "", "only criteria whose words, tests or code are not those of the commit `REV`")
+	f.BoolVar(&o.stale, "stale", false, "only criteria whose proof in spec.lock is absent or of other words, tests or code")
+	f.StringVar(&o.badge, "badge", "", "write a badge to `FILE`: an SVG picture, or with .json what shields.io reads")
 	f.IntVar(&o.budget, "budget", 12, "breaks a criterion")
 	return c
 }
@@ -59,6 +69,8 @@ type provenCriterion struct {
 	Mutants   []mutate.Verdict `json:"mutants"`
 	Code      string           `json:"code,omitempty"`
 	Seconds   float64          `json:"seconds"`
+	Unnoticed []string         `json:"unnoticed"` // numbers that the criterion names and the code holds: no change of them is noticed
+	Unwritten string           `json:"unwritten,omitempty"`
 	Aged      bool             `json:"aged,omitempty"`
 }
 
@@ -115,9 +127,13 @@ func (a *app) prove(ctx context.Context, name string, o proveOptions) error {
 	if err != nil {
 		return err
 	}
+	before, err := a.proofsAt(ctx, t.root, o.since)
+	if err != nil {
+		return err
+	}
 	hollow := false
 	for _, t := range targets {
-		r, err := a.proveFeature(ctx, p, index, t, o)
+		r, err := a.proveFeature(ctx, p, index, t, before, o)
 		if err != nil {
 			return err
 		}
@@ -125,8 +141,13 @@ func (a *app) prove(ctx context.Context, name string, o proveOptions) error {
 			return undecided("spec show "+t.feature.Name, "no criterion %s in %s", strings.Join(o.criterion, ", "), t.feature.Name)
 		}
 		hollow = hollow || slices.ContainsFunc(r.Criteria, func(c provenCriterion) bool {
-			return c.Aged || len(c.Tests) > 0 && c.Level != mutate.Bites && !(c.Level == mutate.Ran)
+			return c.Aged || len(c.Tests) > 0 && c.Level != mutate.Bites && !(c.Level == mutate.Ran) || len(c.Unnoticed) > 0
 		})
+		if o.badge != "" {
+			if err := a.writeBadge(o.badge, targets); err != nil {
+				return err
+			}
+		}
 		if a.json {
 			err = a.print(r)
 		} else {
@@ -142,34 +163,148 @@ func (a *app) prove(ctx context.Context, name string, o proveOptions) error {
 	return nil
 }
 
-var numbers = regexp.MustCompile(`\d+(?:[.,]\d+)?`)
+// numbers are those of a sentence with a unit of time, money or share behind or before them.
+var numbers = regexp.MustCompile(`(?i)([$€£]\s?)?(\d[\d_,]*(?:\.\d+)?)(?:\s*(%|per ?cent\b|milliseconds?\b|ms\b|seconds?\b|s\b|minutes?\b|min\b|hours?\b|h\b|days?\b|weeks?\b|[kmg]i?b\b|dollars?\b|euros?\b|usd\b|eur\b))?`)
 
-// named lists the numbers and quoted words of a criterion as code may write them: 29.00 also as 2900.
+// units are the factors that code writes a number with, for a unit of a sentence.
+func units(unit string) []float64 {
+	unit = strings.ToLower(unit)
+	switch {
+	case unit == "%", strings.HasPrefix(unit, "per"):
+		return []float64{0.01}
+	case unit == "ms", strings.HasPrefix(unit, "milli"):
+		return nil
+	case strings.HasPrefix(unit, "s"):
+		return []float64{1000}
+	case strings.HasPrefix(unit, "min"):
+		return []float64{60, 60_000}
+	case strings.HasPrefix(unit, "h"):
+		return []float64{60, 3600, 3_600_000}
+	case strings.HasPrefix(unit, "day"):
+		return []float64{24, 86_400}
+	case strings.HasPrefix(unit, "week"):
+		return []float64{7, 168, 604_800}
+	case strings.HasPrefix(unit, "k"):
+		return []float64{1000, 1024}
+	case strings.HasPrefix(unit, "mb"), strings.HasPrefix(unit, "mi"):
+		return []float64{1_000_000, 1 << 20}
+	case strings.HasPrefix(unit, "g"):
+		return []float64{1_000_000_000, 1 << 30}
+	case unit != "": // money, in cents
+		return []float64{100}
+	}
+	return nil
+}
+
+// named lists the numbers and quoted words of a criterion as code may write them: 29.00 and $29 also as 2900, 30 days
+// also as hours and seconds. Numbers of one digit without a unit name nothing that could be looked up.
 func named(text string) []string {
 	var out []string
-	for _, n := range numbers.FindAllString(text, -1) {
-		n = strings.ReplaceAll(n, ",", "")
-		out = append(out, n)
-		if whole, cents, ok := strings.Cut(n, "."); ok && len(cents) == 2 {
-			out = append(out, strings.TrimLeft(whole+cents, "0"))
+	add := func(v float64) {
+		if n := strconv.FormatFloat(v, 'f', -1, 64); !slices.Contains(out, n) {
+			out = append(out, n)
+		}
+	}
+	for _, m := range numbers.FindAllStringSubmatch(text, -1) {
+		n := strings.NewReplacer(",", "", "_", "").Replace(m[2])
+		v, err := strconv.ParseFloat(n, 64)
+		if err != nil || v > 1<<53 {
+			continue
+		}
+		unit := m[3]
+		if m[1] != "" && unit == "" {
+			unit = "dollar"
+		}
+		if _, cents, ok := strings.Cut(n, "."); ok && len(cents) == 2 && unit == "" {
+			unit = "dollar"
+		}
+		if len(n) == 1 && unit == "" {
+			continue
+		}
+		add(v)
+		for _, f := range units(unit) {
+			add(math.Round(v*f*1e6) / 1e6)
 		}
 	}
 	for i, part := range strings.FieldsFunc(text, func(r rune) bool { return r == '`' || r == '"' }) {
-		if i%2 == 1 {
+		if i%2 == 1 && !slices.Contains(out, part) {
 			out = append(out, part)
 		}
 	}
 	return out
 }
 
-func (a *app) proveFeature(ctx context.Context, p *mutate.Prover, index *trace.Index, t *target, o proveOptions) (proofReport, error) {
-	r := proofReport{Version: 1, Feature: t.feature.Name, Criteria: []provenCriterion{}, Levels: map[string]int{}}
-	before := string(t.lock.Bytes())
-	for _, c := range t.feature.Criteria() {
-		if len(o.criterion) > 0 && !slices.Contains(o.criterion, c.ID) {
-			continue
+// A proofState is what a criterion's proof rests on.
+type proofState struct{ text, tests, code string }
+
+// proofsAt reads what the proofs of a commit's criteria rest on, by feature and criterion; nil without a commit.
+func (a *app) proofsAt(ctx context.Context, root, rev string) (func(feature, id string) proofState, error) {
+	if rev == "" {
+		return nil, nil
+	}
+	tree, err := a.treeAt(ctx, root, rev)
+	if err != nil {
+		return nil, err
+	}
+	index, err := trace.Scan(tree, ".")
+	if err != nil {
+		return nil, fmt.Errorf("looking for tagged tests in %s: %v", rev, err)
+	}
+	workspaces, _ := spec.Workspaces(tree, ".")
+	states := map[string]proofState{}
+	for _, w := range workspaces {
+		for _, loc := range w.Features {
+			f, _ := spec.Parse(tree, loc.Dir)
+			for _, c := range f.Criteria() {
+				states[f.Name+"/"+c.ID] = stateOf(f, index, c)
+			}
 		}
-		line := provenCriterion{Criterion: c.ID, Text: c.Text, Tests: []string{}, Level: mutate.None, Reason: "no test is tagged for it", Mutants: []mutate.Verdict{}}
+	}
+	return func(feature, id string) proofState { return states[feature+"/"+id] }, nil
+}
+
+func stateOf(f *spec.Feature, index *trace.Index, c *spec.Requirement) proofState {
+	s := proofState{text: c.Hash(), code: index.Code(f.Name, c.ID)}
+	var bodies []string
+	for _, t := range index.Tests(f.Name, c.ID) {
+		bodies = append(bodies, t.Name+" "+t.Body)
+	}
+	slices.Sort(bodies)
+	s.tests = strings.Join(bodies, "\n")
+	return s
+}
+
+// fits tells whether the lock's runs are of a criterion's words and tests as they are.
+func fits(facts *trace.CriterionFacts, c *spec.Requirement, tests []*trace.Test) bool {
+	return facts != nil && len(facts.Tests) == len(tests) && !slices.ContainsFunc(tests, func(t *trace.Test) bool {
+		return !slices.ContainsFunc(facts.Tests, func(r trace.Ran) bool { return r.Name == t.Name && r.Body == t.Body && r.Text == c.Hash() })
+	})
+}
+
+// proven tells whether the lock's proof is of a criterion's words, tests and code as they are.
+func proven(facts *trace.CriterionFacts, c *spec.Requirement, index *trace.Index, feature string) bool {
+	return fits(facts, c, index.Tests(feature, c.ID)) && facts.Bites != "" && strings.HasSuffix(facts.Bites, " code:"+index.Code(feature, c.ID))
+}
+
+// toProve lists the criteria that the options ask for.
+func toProve(t *target, index *trace.Index, before func(feature, id string) proofState, o proveOptions) (out []*spec.Requirement) {
+	for _, c := range t.feature.Criteria() {
+		switch {
+		case len(o.criterion) > 0 && !slices.Contains(o.criterion, c.ID):
+		case before != nil && before(t.feature.Name, c.ID) == stateOf(t.feature, index, c):
+		case o.stale && proven(t.lock.Criterion(c.ID), c, index, t.feature.Name):
+		default:
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+func (a *app) proveFeature(ctx context.Context, p *mutate.Prover, index *trace.Index, t *target, before func(feature, id string) proofState, o proveOptions) (proofReport, error) {
+	r := proofReport{Version: 1, Feature: t.feature.Name, Criteria: []provenCriterion{}, Levels: map[string]int{}}
+	was := string(t.lock.Bytes())
+	for _, c := range toProve(t, index, before, o) {
+		line := provenCriterion{Criterion: c.ID, Text: c.Text, Tests: []string{}, Unnoticed: []string{}, Level: mutate.None, Reason: "no test is tagged for it", Mutants: []mutate.Verdict{}}
 		var tests []mutate.Test
 		for _, test := range index.Tests(t.feature.Name, c.ID) {
 			line.Tests = append(line.Tests, test.Name)
@@ -191,15 +326,16 @@ func (a *app) proveFeature(ctx context.Context, p *mutate.Prover, index *trace.I
 				line.Code = index.Code(t.feature.Name, c.ID)
 			}
 			line.Mutants = append(line.Mutants, result.Verdicts...)
+			line.Unnoticed = append(line.Unnoticed, result.Unnoticed()...)
 		} else if len(line.Tests) > 0 {
 			line.Reason = "its tests are not Go's; prove breaks Go code only"
 		}
-		line.Aged = a.recordProof(t, c, &line, o)
+		line.Aged = a.recordProof(t, c, index, &line, o)
 		r.Levels[string(line.Level)]++
 		r.Criteria = append(r.Criteria, line)
 	}
 	r.Builds = p.Builds
-	if o.replay != "" || string(t.lock.Bytes()) == before {
+	if o.replay != "" || string(t.lock.Bytes()) == was {
 		return r, nil
 	}
 	file := path.Join(t.feature.Dir, tasks.LockFile)
@@ -212,9 +348,16 @@ func (a *app) proveFeature(ctx context.Context, p *mutate.Prover, index *trace.I
 
 // recordProof writes what was seen into the lock, or with --replay compares; aged says that the lock's proof is of other
 // code.
-func (a *app) recordProof(t *target, c *spec.Requirement, line *provenCriterion, o proveOptions) (aged bool) {
+func (a *app) recordProof(t *target, c *spec.Requirement, index *trace.Index, line *provenCriterion, o proveOptions) (aged bool) {
 	fact := t.lock.Criterion(c.ID)
-	if fact == nil || line.Code == "" {
+	if line.Code == "" {
+		return false
+	}
+	if o.replay == "" && !fits(fact, c, index.Tests(t.feature.Name, c.ID)) {
+		line.Unwritten = "its tests, or its words, are not those that the lock saw pass: spec verify " + t.feature.Name
+		return false
+	}
+	if fact == nil {
 		return false
 	}
 	if o.replay != "" {
@@ -239,6 +382,12 @@ func (a *app) showProof(r proofReport, o proveOptions) {
 		if c.Reason != "" {
 			fmt.Fprintf(a.w.Stdout, "\ncriterion %s is not proven: %s\n", c.Criterion, clean(c.Reason))
 		}
+		if len(c.Unnoticed) > 0 {
+			fmt.Fprintf(a.w.Stdout, "\ncriterion %s names %s, and no change of it in the code is noticed\n", c.Criterion, clean(strings.Join(c.Unnoticed, ", ")))
+		}
+		if c.Unwritten != "" {
+			fmt.Fprintf(a.w.Stdout, "\ncriterion %s: not recorded: %s\n", c.Criterion, c.Unwritten)
+		}
 		if c.Aged {
 			fmt.Fprintf(a.w.Stdout, "\ncriterion %s: the lock's proof has aged: the code that its tests run is another now\n", c.Criterion)
 		}
@@ -251,7 +400,7 @@ func (a *app) showProof(r proofReport, o proveOptions) {
 				fmt.Fprintf(a.w.Stdout, "\ncriterion %s: %s\n", c.Criterion, clean(oneLine(c.Text)))
 			}
 			shown++
-			fmt.Fprintf(a.w.Stdout, "  %s:%d: %s: %s\n    - %s\n    + %s\n", clean(shortPath(m.File, a.dir)), m.Line, m.Kind, m.Outcome, clean(m.From), clean(m.To))
+			fmt.Fprintf(a.w.Stdout, "  %s:%d: %s: %s%s\n%s", clean(shortPath(m.File, a.dir)), m.Line, m.Kind, m.Outcome, boundary(m), indented(m.Diff))
 			if m.Said != "" {
 				fmt.Fprintf(a.w.Stdout, "    %s\n", clean(m.Said))
 			}
@@ -269,6 +418,28 @@ func (a *app) showProof(r proofReport, o proveOptions) {
 	if r.Written {
 		fmt.Fprintln(a.w.Stdout, "spec.lock now holds what was seen; commit it")
 	}
+}
+
+// boundary says that a break is of what the criterion names.
+func boundary(v mutate.Verdict) string {
+	if v.Boundary {
+		return ", of what the criterion names"
+	}
+	return ""
+}
+
+// indented is a diff without its head, a long one cut.
+func indented(diff string) string {
+	lines := strings.SplitAfter(strings.TrimRight(diff, "\n"), "\n")[1:]
+	var b strings.Builder
+	for i, l := range lines {
+		if i == 12 {
+			fmt.Fprintf(&b, "    … %d lines more\n", len(lines)-i)
+			break
+		}
+		b.WriteString("    " + clean(strings.TrimRight(l, "\n")) + "\n")
+	}
+	return b.String()
 }
 
 // others counts what is neither noticed nor survived.

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"spec.example/spec/internal/git"
+	"spec.example/spec/internal/trace"
 	"spec.example/spec/spec"
 	"spec.example/spec/tasks"
 )
@@ -55,7 +56,8 @@ type suite struct {
 type criterionLine struct {
 	ID    string   `json:"id"`
 	Text  string   `json:"text"`
-	Proof string   `json:"proof"` // ran, or none
+	Proof string   `json:"proof"` // none, ran, covers (no break was noticed), bites, aged (it bit other code)
+	Kills string   `json:"kills"` // k/n, where breaks were tried
 	Tests []string `json:"tests"`
 }
 
@@ -118,6 +120,21 @@ func (a *app) summarize(ctx context.Context, repo *git.Repo, t *target) (*summar
 		return nil, err
 	}
 	s.tasks(t)
+	if err := s.criteria(t); err != nil {
+		return nil, err
+	}
+	if err := s.measured(ctx, repo, t); err != nil {
+		return nil, err
+	}
+	return s, s.open(t)
+}
+
+// criteria says how each criterion is proven, as the lock has it and the tree bears it out.
+func (s *summary) criteria(t *target) error {
+	index, err := trace.Scan(rooted(t.root), ".")
+	if err != nil {
+		return fmt.Errorf("looking for tagged tests: %v", err)
+	}
 	for _, c := range t.feature.Criteria() {
 		line := criterionLine{ID: c.ID, Text: c.Text, Proof: "none", Tests: []string{}}
 		if facts := t.lock.Criterion(c.ID); facts != nil {
@@ -125,14 +142,24 @@ func (a *app) summarize(ctx context.Context, repo *git.Repo, t *target) (*summar
 				line.Proof = "ran"
 				line.Tests = append(line.Tests, r.Name)
 			}
+			if line.Proof == "ran" && facts.Bites != "" {
+				line.Kills, _, _ = strings.Cut(facts.Bites, " ")
+				line.Proof = "bites"
+				switch {
+				case strings.HasPrefix(line.Kills, "0/"):
+					line.Proof = "covers"
+				case !proven(facts, c, index, t.feature.Name):
+					line.Proof = "aged"
+				}
+			}
 		}
 		s.Criteria = append(s.Criteria, line)
 	}
-	if err := s.measured(ctx, repo, t); err != nil {
-		return nil, err
-	}
-	return s, s.open(t)
+	return nil
 }
+
+// words are the level of a proof and the breaks that were noticed.
+func (c criterionLine) words() string { return strings.TrimSpace(c.Proof + " " + c.Kills) }
 
 // files compares the head with the parent of the feature's first landed task.
 func (s *summary) files(ctx context.Context, repo *git.Repo, t *target) error {
@@ -222,8 +249,13 @@ func (s *summary) open(t *target) error {
 		}
 	}
 	for _, c := range s.Criteria {
-		if c.Proof == "none" {
+		switch c.Proof {
+		case "none":
 			s.OpenQuestions = append(s.OpenQuestions, "criterion "+c.ID+" has no proof")
+		case "covers":
+			s.OpenQuestions = append(s.OpenQuestions, "criterion "+c.ID+": its tests noticed no break of the code")
+		case "aged":
+			s.OpenQuestions = append(s.OpenQuestions, "criterion "+c.ID+": the code changed since its tests noticed breaks: spec prove "+s.Feature+" --criterion "+c.ID)
 		}
 	}
 	for _, stage := range spec.Stages() {
@@ -252,13 +284,19 @@ func environment(t *target) []string {
 	return todo
 }
 
-func (s *summary) counts() (proven int) {
+// counts words how many criteria have reached which proof.
+func (s *summary) counts() string {
+	n := map[string]int{}
 	for _, c := range s.Criteria {
-		if c.Proof != "none" {
-			proven++
+		n[c.Proof]++
+	}
+	text := fmt.Sprintf("%d of %d proven", len(s.Criteria)-n["none"], len(s.Criteria))
+	for _, part := range []struct{ proof, words string }{{"bites", "%d bite"}, {"aged", "%d aged"}, {"covers", "%d noticed no break"}, {"ran", "%d only ran"}} {
+		if n[part.proof] > 0 && len(n) > 0 && n["bites"]+n["aged"]+n["covers"] > 0 {
+			text += fmt.Sprintf(", "+part.words, n[part.proof])
 		}
 	}
-	return proven
+	return text
 }
 
 func (s *summary) text() string {
@@ -284,9 +322,9 @@ func (s *summary) text() string {
 	for _, line := range s.testLines() {
 		b.WriteString("  " + line + "\n")
 	}
-	fmt.Fprintf(&b, "\nCriteria (%d of %d proven)\n", s.counts(), len(s.Criteria))
+	fmt.Fprintf(&b, "\nCriteria (%s)\n", s.counts())
 	for _, c := range s.Criteria {
-		fmt.Fprintf(&b, "  %-6s %-5s %s\n", c.ID, c.Proof, shorten(c.Text, 90))
+		fmt.Fprintf(&b, "  %-6s %-11s %s\n", c.ID, c.words(), shorten(c.Text, 90))
 	}
 	b.WriteString("\nTasks\n")
 	for _, t := range s.Tasks {
@@ -341,9 +379,9 @@ func (s *summary) markdown() string {
 	for _, line := range s.testLines() {
 		fmt.Fprintf(&b, "- %s\n", line)
 	}
-	fmt.Fprintf(&b, "\n### Criteria: %d of %d proven\n\n| criterion | proof | text |\n|---|---|---|\n", s.counts(), len(s.Criteria))
+	fmt.Fprintf(&b, "\n### Criteria: %s\n\n| criterion | proof | text |\n|---|---|---|\n", s.counts())
 	for _, c := range s.Criteria {
-		fmt.Fprintf(&b, "| %s | %s | %s |\n", c.ID, c.Proof, strings.ReplaceAll(shorten(c.Text, 120), "|", `\|`))
+		fmt.Fprintf(&b, "| %s | %s | %s |\n", c.ID, c.words(), strings.ReplaceAll(shorten(c.Text, 120), "|", `\|`))
 	}
 	b.WriteString("\n### Open\n\n")
 	for _, q := range s.OpenQuestions {

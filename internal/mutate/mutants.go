@@ -1,8 +1,10 @@
 package mutate
 
 import (
+	"bytes"
 	"fmt"
 	"go/ast"
+	"go/constant"
 	"go/token"
 	"go/types"
 	"path/filepath"
@@ -25,9 +27,12 @@ type Mutant struct {
 	Kind     string `json:"kind"`
 	From     string `json:"from"`
 	To       string `json:"to"`
-	Number   string `json:"number,omitempty"` // of a changed number: as it is written
+	Number   string `json:"number,omitempty"` // of a changed number or word: its value
+	Diff     string `json:"diff"`             // a hunk with whole lines
 	edits    []edit
 	overlay  bool // has to be compiled alone: its place takes constants only
+	named    bool // is tried only for a criterion that names the number
+	round    int  // of several changes of one number: which
 	compiles bool
 }
 
@@ -68,10 +73,39 @@ func (m *maker) typeOf(e ast.Expr) types.Type {
 func (m *maker) add(n ast.Node, kind, from, to string, edits func(id int) []edit) *Mutant {
 	*m.next++
 	p := m.fset.Position(n.Pos())
-	mu := &Mutant{ID: *m.next, File: m.name, Line: p.Line, Column: p.Column, EndLine: m.line(n.End()), Func: m.fn, Kind: kind, From: short(from), To: short(to), compiles: true}
+	mu := &Mutant{ID: *m.next, File: m.name, Line: p.Line, Column: p.Column, EndLine: m.line(n.End()), Func: m.fn, Kind: kind, From: short(from), To: short(to), Diff: m.diff(n, to), compiles: true}
 	mu.edits = edits(mu.ID)
 	m.out = append(m.out, mu)
 	return mu
+}
+
+// diff is the change of a node to a text as a hunk of whole lines.
+func (m *maker) diff(n ast.Node, to string) string {
+	from, end := m.off(n.Pos()), m.off(n.End())
+	start := bytes.LastIndexByte(m.src[:from], '\n') + 1
+	stop := len(m.src)
+	if i := bytes.IndexByte(m.src[end:], '\n'); i >= 0 {
+		stop = end + i
+	}
+	was := strings.Split(string(m.src[start:stop]), "\n")
+	var is []string
+	if text := string(m.src[start:from]) + to + string(m.src[end:stop]); strings.TrimSpace(text) != "" {
+		is = strings.Split(text, "\n")
+	}
+	var b strings.Builder
+	line := m.line(n.Pos())
+	at := line
+	if len(is) == 0 {
+		at-- // as diff writes where nothing is left
+	}
+	fmt.Fprintf(&b, "@@ -%d,%d +%d,%d @@\n", line, len(was), at, len(is))
+	for _, l := range was {
+		b.WriteString("-" + l + "\n")
+	}
+	for _, l := range is {
+		b.WriteString("+" + l + "\n")
+	}
+	return b.String()
 }
 
 func short(s string) string {
@@ -119,24 +153,54 @@ func (m *maker) constants(d *ast.GenDecl) {
 		if !ok || lit.Kind != token.INT {
 			return true
 		}
-		to, ok := plusOne(lit.Value)
+		value, ok := constant.Int64Val(constant.ToInt(constant.MakeFromLiteral(lit.Value, token.INT, 0)))
 		if !ok {
 			return true
 		}
-		mu := m.add(lit, "change a number", lit.Value, to, func(int) []edit {
-			return []edit{{from: m.off(lit.Pos()), to: m.off(lit.End()), text: to}}
-		})
-		mu.Number, mu.overlay = lit.Value, true
+		for round, to := range []int64{value + 1, value - 1} {
+			mu := m.add(lit, "change a number", lit.Value, strconv.FormatInt(to, 10), func(int) []edit {
+				return []edit{{from: m.off(lit.Pos()), to: m.off(lit.End()), text: strconv.FormatInt(to, 10)}}
+			})
+			mu.Number, mu.overlay, mu.named, mu.round = strconv.FormatInt(value, 10), true, true, round
+		}
 		return true
 	})
 }
 
-func plusOne(lit string) (string, bool) {
-	n, err := strconv.ParseInt(strings.ReplaceAll(lit, "_", ""), 0, 62)
-	if err != nil {
-		return "", false
+// changes are the other values that a number is given, the nearest first: one more, one less, none, the other sign, ten
+// times as much (another unit). What its type cannot hold is left out.
+func changes(value int64, t types.Type) (to []int64) {
+	for _, v := range []int64{value + 1, value - 1, 0, -value, value * 10} {
+		if v != value && !slices.Contains(to, v) && holds(t, v) && (value < 1<<58 && value > -1<<58) {
+			to = append(to, v)
+		}
 	}
-	return strconv.FormatInt(n+1, 10), true
+	return to
+}
+
+// holds tells whether a whole number is a value of a type.
+func holds(t types.Type, v int64) bool {
+	b, ok := t.Underlying().(*types.Basic)
+	if !ok {
+		return false
+	}
+	switch b.Kind() {
+	case types.Int8:
+		return v >= -1<<7 && v < 1<<7
+	case types.Int16:
+		return v >= -1<<15 && v < 1<<15
+	case types.Int32, types.UntypedRune:
+		return v >= -1<<31 && v < 1<<31
+	case types.Uint8:
+		return v >= 0 && v < 1<<8
+	case types.Uint16:
+		return v >= 0 && v < 1<<16
+	case types.Uint32:
+		return v >= 0 && v < 1<<32
+	case types.Uint, types.Uint64, types.Uintptr:
+		return v >= 0
+	}
+	return b.Info()&types.IsNumeric != 0 && b.Info()&types.IsComplex == 0
 }
 
 func (m *maker) function(t *ast.FuncType, body *ast.BlockStmt) {
@@ -244,7 +308,7 @@ func hasFunc(n ast.Node) bool {
 func (m *maker) inside(s ast.Node) {
 	ast.Inspect(s, func(n ast.Node) bool {
 		if n == nil {
-			m.depth--
+			m.depth -= 8
 			return true
 		}
 		switch n := n.(type) {
@@ -282,8 +346,10 @@ func (m *maker) inside(s ast.Node) {
 			m.binary(n)
 		case *ast.BasicLit:
 			m.literal(n)
+		case *ast.SelectorExpr:
+			m.foreign(n)
 		}
-		m.depth++
+		m.depth += 8 // as many as the changes of a number
 		return true
 	})
 }
@@ -336,28 +402,52 @@ func (m *maker) literal(lit *ast.BasicLit) {
 	if !ok {
 		return
 	}
-	to := ""
 	switch lit.Kind {
 	case token.INT:
-		if to, ok = plusOne(lit.Value); !ok {
-			return
-		}
+		m.number(lit, t, name, false)
 	case token.STRING:
 		if len(lit.Value) <= 2 || strings.ContainsAny(lit.Value, " \n%") || !strings.Contains(name, "string") {
 			return // a message for people, or nothing
 		}
-		to = `""`
-	default:
+		mu := m.add(lit, "empty a string", lit.Value, `""`, func(id int) []edit {
+			return m.around(lit, fmt.Sprintf("specMutantPick[%s](%d, ", name, id), `, "")`)
+		})
+		mu.Number = strings.Trim(lit.Value, "\"`")
+	}
+}
+
+// number makes the changes of a number, each within the next. Of an expression that is no literal, a constant by its
+// name, all of them are for criteria that name its value.
+func (m *maker) number(e ast.Expr, t types.Type, name string, byName bool) {
+	value, ok := constant.Int64Val(constant.ToInt(m.pkg.TypesInfo.Types[e].Value))
+	if !ok {
 		return
 	}
-	kind := "change a number"
-	if lit.Kind == token.STRING {
-		kind = "empty a string"
+	depth := m.depth
+	defer func() { m.depth = depth }()
+	for round, v := range changes(value, t) {
+		to := strconv.FormatInt(v, 10)
+		mu := m.add(e, "change a number", m.text(e), to, func(id int) []edit {
+			return m.around(e, fmt.Sprintf("specMutantPick[%s](%d, ", name, id), ", "+to+")")
+		})
+		mu.Number, mu.round, mu.named = strconv.FormatInt(value, 10), round, byName || round > 0
+		m.depth++
 	}
-	mu := m.add(lit, kind, lit.Value, to, func(id int) []edit {
-		return m.around(lit, fmt.Sprintf("specMutantPick[%s](%d, ", name, id), ", "+to+")")
-	})
-	mu.Number = lit.Value
+}
+
+// foreign are constants of other modules, http.StatusUnauthorized: their number is what a criterion names.
+func (m *maker) foreign(sel *ast.SelectorExpr) {
+	c, ok := m.pkg.TypesInfo.Uses[sel.Sel].(*types.Const)
+	if !ok || c.Pkg() == nil || c.Pkg() == m.pkg.Types {
+		return
+	}
+	t := m.typeOf(sel)
+	if t == nil || m.pkg.TypesInfo.Types[sel].Value == nil || m.pkg.TypesInfo.Types[sel].Value.Kind() != constant.Int || strings.HasSuffix(t.String(), "time.Duration") {
+		return
+	}
+	if name, ok := m.typeName(t); ok {
+		m.number(sel, t, name, true)
+	}
 }
 
 // typeName writes a type as this file can name it.
@@ -431,30 +521,22 @@ func rewrite(src []byte, edits []edit) []byte {
 }
 
 // helpers is the file that every mutated package gets.
-func helpers(pkg string) []byte {
+func helpers(pkg, module string) []byte {
 	return []byte("package " + pkg + `
 
-import "os"
+import "` + module + "/" + helperPackage + `"
 
-var specMutant = func() int {
-	n := 0
-	for _, c := range os.Getenv("SPEC_MUTANT") {
-		n = n*10 + int(c-'0')
-	}
-	return n
-}()
-
-func specMutantIs(n int) bool { return n == specMutant }
+func specMutantIs(n int) bool { return n == zz_spec_mutant.Mutant && zz_spec_mutant.Note() }
 
 func specMutantPick[T any](n int, a, b T) T {
-	if n == specMutant {
+	if specMutantIs(n) {
 		return b
 	}
 	return a
 }
 
 func specMutantCompare[T ~int | ~int8 | ~int16 | ~int32 | ~int64 | ~uint | ~uint8 | ~uint16 | ~uint32 | ~uint64 | ~uintptr | ~float32 | ~float64 | ~string](n int, op, other string, x, y T) bool {
-	if n == specMutant {
+	if specMutantIs(n) {
 		op = other
 	}
 	switch op {

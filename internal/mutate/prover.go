@@ -2,6 +2,7 @@ package mutate
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -19,6 +20,7 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/mod/modfile"
 	"golang.org/x/tools/go/packages"
 
 	"spec.example/spec/internal/sandbox"
@@ -32,13 +34,16 @@ type Prover struct {
 	Policy sandbox.Policy
 	Temp   string // private directory; the caller removes it
 	Budget int    // mutants a criterion
+	Alone  bool   // a process for each mutant
 
 	pkgs     []*packages.Package
 	sources  map[string][]byte
 	mutants  []*Mutant
 	overlay  string
-	binaries map[string]string // built, by package directory and kind
-	Builds   int               // compilations of single mutants
+	binaries map[string]string          // built, by package directory and kind
+	module   string                     // path of the module
+	driven   map[string]map[string]bool // tests that can be run several times in a process, by package directory
+	Builds   int                        // compilations of single mutants
 }
 
 // A Test is one test function of a package.
@@ -63,8 +68,9 @@ const (
 // A Verdict is what became of one mutant.
 type Verdict struct {
 	*Mutant
-	Outcome Outcome `json:"outcome"`
-	Said    string  `json:"said,omitempty"` // the first line that a failing test printed
+	Outcome  Outcome `json:"outcome"`
+	Boundary bool    `json:"boundary,omitempty"` // it changes a number or word that the criterion names
+	Said     string  `json:"said,omitempty"`     // the first line that a failing test printed
 }
 
 // A Level says how well a criterion is proven.
@@ -98,9 +104,31 @@ func (r *Result) Killed() int {
 	return n
 }
 
+// Unnoticed lists the numbers and words that the criterion names and the code holds, none of whose changes was noticed.
+func (r *Result) Unnoticed() (out []string) {
+	noticed := map[string]bool{}
+	for _, v := range r.Verdicts {
+		if v.Boundary {
+			noticed[v.Number] = noticed[v.Number] || v.Outcome == Killed
+		}
+	}
+	for n, ok := range noticed {
+		if !ok {
+			out = append(out, n)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
 // Load reads the module and makes its mutants.
 func (p *Prover) Load(ctx context.Context) error {
-	p.binaries, p.sources = map[string]string{}, map[string][]byte{}
+	p.binaries, p.sources, p.driven = map[string]string{}, map[string][]byte{}, map[string]map[string]bool{}
+	gomod, err := os.ReadFile(filepath.Join(p.Dir, "go.mod"))
+	if err != nil {
+		return fmt.Errorf("reading go.mod: %v", err)
+	}
+	p.module = modfile.ModulePath(gomod)
 	conf := &packages.Config{Context: ctx, Dir: p.Dir, Env: append(slices.Clone(p.Env), "GOTOOLCHAIN=local"),
 		Mode: packages.NeedName | packages.NeedFiles | packages.NeedCompiledGoFiles | packages.NeedSyntax | packages.NeedTypes | packages.NeedTypesInfo | packages.NeedImports | packages.NeedDeps}
 	pkgs, err := packages.Load(conf, "./...")
@@ -171,7 +199,18 @@ func (p *Prover) writeOverlay() error {
 			}
 		}
 		if dir != "" {
-			if err := put(filepath.Join(dir, "zz_spec_mutants.go"), helpers(pkg.Name)); err != nil {
+			if err := put(filepath.Join(dir, "zz_spec_mutants.go"), helpers(pkg.Name, p.module)); err != nil {
+				return err
+			}
+		}
+	}
+	if err := put(filepath.Join(p.Dir, helperPackage, "mutant.go"), []byte(helperSource)); err != nil {
+		return err
+	}
+	for _, pkg := range p.pkgs {
+		dir := filepath.Dir(pkg.CompiledGoFiles[0])
+		for name, data := range p.drivers(dir) {
+			if err := put(filepath.Join(dir, name), data); err != nil {
 				return err
 			}
 		}
@@ -425,13 +464,12 @@ func (p *Prover) Prove(ctx context.Context, tests []Test, wanted []string, seed 
 	}
 	r.Level = Covers
 	chosen := choose(candidates, wanted, seed, p.Budget)
-	verdicts := make([]Verdict, len(chosen))
+	verdicts, err := p.try(ctx, chosen, dirs, byDir, own)
+	if err != nil {
+		return nil, err
+	}
 	for i, m := range chosen {
-		v, err := p.try(ctx, m, dirs, byDir, own)
-		if err != nil {
-			return nil, err
-		}
-		verdicts[i] = v
+		verdicts[i].Boundary = names(wanted, m)
 	}
 	r.Verdicts = verdicts
 	if r.Killed() > 0 {
@@ -440,31 +478,62 @@ func (p *Prover) Prove(ctx context.Context, tests []Test, wanted []string, seed 
 	return r, nil
 }
 
-// try runs tests with one mutant.
-func (p *Prover) try(ctx context.Context, m *Mutant, dirs []string, byDir map[string][]string, own map[string]time.Duration) (Verdict, error) {
-	v := Verdict{Mutant: m, Outcome: Passed}
+// try runs tests with each of several mutants, package by package until an assertion fails.
+func (p *Prover) try(ctx context.Context, mutants []*Mutant, dirs []string, byDir map[string][]string, own map[string]time.Duration) ([]Verdict, error) {
+	verdicts := make([]Verdict, len(mutants))
+	for i, m := range mutants {
+		verdicts[i] = Verdict{Mutant: m, Outcome: Passed}
+	}
 	for _, dir := range dirs {
-		bin, err := p.mutated(ctx, m, dir)
-		if err != nil {
-			return v, err
+		var seen map[int]Verdict
+		var chosen []*Mutant
+		for i, m := range mutants {
+			if !m.overlay && verdicts[i].Outcome != Killed {
+				chosen = append(chosen, m)
+			}
 		}
-		if bin == "" {
-			v.Outcome = Broken
-			return v, nil
+		if len(chosen) > 0 {
+			bin, err := p.binary(ctx, dir, "mutants")
+			if err != nil {
+				return nil, err
+			}
+			chosen = slices.DeleteFunc(chosen, func(m *Mutant) bool { return !m.compiles })
+			if bin != "" && !p.Alone && p.inOneProcess(dir, byDir[dir]) {
+				if seen, err = p.together(ctx, bin, dir, byDir[dir], chosen); err != nil {
+					return nil, err
+				}
+			}
 		}
-		limit := max(4*own[dir], 200*time.Millisecond) + 500*time.Millisecond
-		outcome, words, _, err := p.run(ctx, bin, dir, byDir[dir], m.ID, limit, "")
-		if err != nil {
-			return v, err
-		}
-		if outcome != Passed {
-			v.Outcome, v.Said = outcome, words
-		}
-		if outcome == Killed {
-			return v, nil
+		for i, m := range mutants {
+			if verdicts[i].Outcome == Killed {
+				continue
+			}
+			v, ok := seen[m.ID]
+			if !ok {
+				var err error
+				if v, err = p.alone(ctx, m, dir, byDir[dir], own[dir]); err != nil {
+					return nil, err
+				}
+			}
+			if v.Outcome != Passed {
+				verdicts[i].Outcome, verdicts[i].Said = v.Outcome, v.Said
+			}
 		}
 	}
-	return v, nil
+	return verdicts, nil
+}
+
+// alone runs the tests of a package with one mutant in a process of its own.
+func (p *Prover) alone(ctx context.Context, m *Mutant, dir string, names []string, own time.Duration) (Verdict, error) {
+	bin, err := p.mutated(ctx, m, dir)
+	if err != nil {
+		return Verdict{}, err
+	}
+	if bin == "" {
+		return Verdict{Outcome: Broken}, nil
+	}
+	outcome, words, _, err := p.run(ctx, bin, dir, names, m.ID, limit(own), "")
+	return Verdict{Outcome: outcome, Said: words}, err
 }
 
 // mutated is the binary in which a mutant can be chosen, or its own build; "" where it does not compile.
@@ -479,6 +548,10 @@ func (p *Prover) mutated(ctx context.Context, m *Mutant, dir string) (string, er
 		}
 		return "", nil
 	}
+	key := fmt.Sprintf("single%d %s", m.ID, dir)
+	if out, ok := p.binaries[key]; ok { // another criterion names the number too
+		return out, nil
+	}
 	p.Builds++
 	file := filepath.Join(p.Temp, "single.go")
 	if err := os.WriteFile(file, rewrite(p.sources[m.File], slices.Clone(m.edits)), 0o644); err != nil {
@@ -488,18 +561,21 @@ func (p *Prover) mutated(ctx context.Context, m *Mutant, dir string) (string, er
 	if err != nil {
 		return "", err
 	}
-	overlay, out := filepath.Join(p.Temp, "single.json"), filepath.Join(p.Temp, "single.test")
+	overlay, out := filepath.Join(p.Temp, "single.json"), filepath.Join(p.Temp, fmt.Sprintf("single%d-%d.test", m.ID, len(p.binaries)))
 	if err := os.WriteFile(overlay, data, 0o644); err != nil {
 		return "", err
 	}
-	os.Remove(out)
 	rel, err := filepath.Rel(p.Dir, dir)
 	if err != nil {
 		return "", err
 	}
 	if _, err := p.goTool(ctx, "test", "-c", "-vet=off", "-o", out, "-overlay", overlay, "./"+filepath.ToSlash(rel)); err != nil {
-		return "", ctx.Err()
+		if ctx.Err() != nil {
+			return "", ctx.Err()
+		}
+		out = "" // it does not compile
 	}
+	p.binaries[key] = out
 	return out, nil
 }
 
@@ -549,6 +625,11 @@ func (p *Prover) covered(blocks []block) []*Mutant {
 	return out
 }
 
+// names tells whether a mutant changes a number or word that is wanted.
+func names(wanted []string, m *Mutant) bool {
+	return m.Number != "" && slices.Contains(wanted, m.Number)
+}
+
 // choose takes mutants within a budget, always the same ones: first numbers that the criterion names, then one of each
 // function in turn, so that no long function takes all. Package-level numbers that the criterion does not name are left
 // out: each costs a build.
@@ -556,14 +637,13 @@ func choose(from []*Mutant, wanted []string, seed string, budget int) []*Mutant 
 	if budget <= 0 {
 		budget = 12
 	}
-	named := func(m *Mutant) bool { return m.Number != "" && slices.Contains(wanted, strings.Trim(m.Number, "\"`")) }
-	var chosen []*Mutant
+	var first []*Mutant
 	groups := map[string][]*Mutant{}
 	for _, m := range from {
 		switch {
-		case named(m):
-			chosen = append(chosen, m)
-		case !m.overlay:
+		case names(wanted, m):
+			first = append(first, m)
+		case !m.overlay && !m.named:
 			groups[m.File+" "+m.Func] = append(groups[m.File+" "+m.Func], m)
 		}
 	}
@@ -571,6 +651,14 @@ func choose(from []*Mutant, wanted []string, seed string, budget int) []*Mutant 
 		sum := sha256.Sum256([]byte(fmt.Sprintf("%s %s %d %d %s", seed, filepath.Base(m.File), m.Line, m.Column, m.Kind)))
 		return hex.EncodeToString(sum[:8])
 	}
+	// Every place of a number has its first change before any has its second, and a quarter of the budget is left for
+	// what is no number.
+	slices.SortStableFunc(first, func(a, b *Mutant) int { return cmp.Or(cmp.Compare(a.round, b.round), cmp.Compare(a.ID, b.ID)) })
+	most := budget
+	if len(groups) > 0 {
+		most -= budget / 4
+	}
+	chosen := first[:min(len(first), most)]
 	keys := make([]string, 0, len(groups))
 	for k, g := range groups {
 		slices.SortFunc(g, func(a, b *Mutant) int { return strings.Compare(rank(a), rank(b)) })

@@ -2,7 +2,9 @@ package mutate_test
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"spec.example/spec/internal/mutate"
@@ -20,17 +22,12 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// TestLevels gives tests of every kind of honesty their true level.
-func TestLevels(t *testing.T) {
+// proverOf loads a copy of a module of testdata.
+func proverOf(t *testing.T, name string) (*mutate.Prover, string) {
+	t.Helper()
 	dir := t.TempDir()
-	for _, name := range []string{"go.mod", "price.go", "price_test.go"} {
-		data, err := os.ReadFile(filepath.Join("testdata", "levels", name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(dir, name), data, 0o644); err != nil {
-			t.Fatal(err)
-		}
+	if err := os.CopyFS(dir, os.DirFS(filepath.Join("testdata", name))); err != nil {
+		t.Fatal(err)
 	}
 	self, err := os.Executable()
 	if err != nil {
@@ -41,6 +38,63 @@ func TestLevels(t *testing.T) {
 	if err := p.Load(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	return p, dir
+}
+
+// What many mutants in one process give is what each gives in a process of its own: with a test that leaves something
+// behind, with what is computed once, with tests that run in parallel, with mutants that never end, and with tests of
+// another package.
+func TestTogetherIsAlone(t *testing.T) {
+	p, dir := proverOf(t, "state")
+	for test, kills := range map[string]int{"TestDirty": 3, "TestOnce": 1, "TestParallel": 2, "TestOutside": 2} {
+		tests := []mutate.Test{{Dir: dir, Name: test}}
+		p.Alone = false
+		together, err := p.Prove(t.Context(), tests, nil, "f/1.1")
+		if err != nil {
+			t.Fatalf("%s: %v", test, err)
+		}
+		p.Alone = true
+		alone, err := p.Prove(t.Context(), tests, nil, "f/1.1")
+		if err != nil {
+			t.Fatalf("%s: %v", test, err)
+		}
+		if len(together.Verdicts) != len(alone.Verdicts) {
+			t.Fatalf("%s: %d and %d verdicts", test, len(together.Verdicts), len(alone.Verdicts))
+		}
+		for i, v := range together.Verdicts {
+			if v.Outcome != alone.Verdicts[i].Outcome {
+				t.Errorf("%s: line %d, %s -> %s: %s with others, %s alone", test, v.Line, v.From, v.To, v.Outcome, alone.Verdicts[i].Outcome)
+			}
+		}
+		if together.Killed() < kills {
+			t.Errorf("%s: %d of %d noticed", test, together.Killed(), len(together.Verdicts))
+		}
+	}
+}
+
+// A survivor's diff is one that git can apply, and the tests then pass.
+func TestDiffApplies(t *testing.T) {
+	p, dir := proverOf(t, "levels")
+	r, err := p.Prove(t.Context(), []mutate.Test{{Dir: dir, Name: "TestHonest"}}, []string{"30"}, "f/1.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range r.Verdicts {
+		rel, err := filepath.Rel(dir, v.File)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.Command("git", "apply", "--unidiff-zero", "--check", "-")
+		cmd.Dir, cmd.Stdin = dir, strings.NewReader("--- a/"+rel+"\n+++ b/"+rel+"\n"+v.Diff)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%v: %s%s", err, out, v.Diff)
+		}
+	}
+}
+
+// TestLevels gives tests of every kind of honesty their true level.
+func TestLevels(t *testing.T) {
+	p, dir := proverOf(t, "levels")
 	for _, tt := range []struct {
 		test  string
 		level mutate.Level
@@ -66,6 +120,9 @@ func TestLevels(t *testing.T) {
 		if r.Level != tt.level || (r.Killed() > 0) != tt.kills {
 			t.Errorf("%s: level %s (%s), %d of %d noticed; want %s, kills %v", tt.test, r.Level, r.Reason, r.Killed(), len(r.Verdicts), tt.level, tt.kills)
 		}
+		if got := r.Unnoticed(); tt.level != mutate.None && (tt.test == "TestHonest") != (len(got) == 0) && tt.test != "TestPanicking" && tt.test != "TestTautological" && tt.test != "TestSleeping" {
+			t.Errorf("%s: of the criterion's numbers %v are not noticed", tt.test, got)
+		}
 		if tt.test == "TestFlaky" && !r.Flaky {
 			t.Errorf("%s: not seen to be flaky: %s", tt.test, r.Reason)
 		}
@@ -73,7 +130,8 @@ func TestLevels(t *testing.T) {
 			t.Logf("%s %s:%d %s: %s -> %s: %s %s", tt.test, filepath.Base(v.File), v.Line, v.Kind, v.From, v.To, v.Outcome, v.Said)
 			// Two breaks of the honest test's code change nothing that anybody could see: 31 days are refused before the
 			// number of line 13 is asked, and nobody looks at an amount beside an error.
-			if tt.all && v.Outcome != mutate.Killed && v.Line != 13 && v.Line != 11 {
+			// A division by 0 panics, which is no assertion.
+			if tt.all && v.Outcome != mutate.Killed && v.Line != 13 && v.Line != 11 && !(v.Line == 16 && v.To == "0" && v.Outcome == mutate.Panicked) {
 				t.Errorf("%s: line %d, %s -> %s: %s", tt.test, v.Line, v.From, v.To, v.Outcome)
 			}
 		}

@@ -112,12 +112,22 @@ func (l *Lock) SetRan(f *spec.Feature, seen map[string][]Ran) {
 			continue
 		}
 		c := l.criterion(r.ID)
+		if !sameTests(c.Tests, facts) {
+			c.Bites = "" // it was other tests, or other words, that bit
+		}
 		c.Tests = nil
 		for _, fact := range facts {
 			fact.Line = 0
 			c.Tests = append(c.Tests, fact)
 		}
 	}
+}
+
+// sameTests tells whether two lists of facts are of the same tests, with the same bodies, for the same words.
+func sameTests(a, b []Ran) bool {
+	return len(a) == len(b) && !slices.ContainsFunc(a, func(x Ran) bool {
+		return !slices.ContainsFunc(b, func(y Ran) bool { return x.Name == y.Name && x.Body == y.Body && x.Text == y.Text })
+	})
 }
 
 // SameButRuns tells whether two locks differ at most in what `spec verify` and `spec prove` write.

@@ -1,0 +1,35 @@
+package state
+
+import "testing"
+
+// A failure leaves what was seen behind, and the next run of the test finds it.
+func TestDirty(t *testing.T) {
+	if len(seen) > 0 {
+		t.Fatalf("%v was seen before", seen)
+	}
+	for in, want := range map[int]int{4: 4, 40: 10} {
+		if got := Add(in); got != want {
+			t.Fatalf("Add(%d) = %d", in, got)
+		}
+	}
+	Reset()
+}
+
+// What it asks for was computed in the first run.
+func TestOnce(t *testing.T) {
+	if got := Table(); got != 42 {
+		t.Errorf("Table() = %d", got)
+	}
+}
+
+func TestParallel(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{0, 3} {
+		t.Run("", func(t *testing.T) {
+			t.Parallel()
+			if got := Loop(n); got != n {
+				t.Errorf("Loop(%d) = %d", n, got)
+			}
+		})
+	}
+}
