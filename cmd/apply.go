@@ -40,6 +40,7 @@ type applyOptions struct {
 	saved       string
 	sandbox     string
 	noVerify    bool
+	inPlace     bool
 }
 
 func (a *app) applyVerb() *cobra.Command {
@@ -71,6 +72,7 @@ func (a *app) applyVerb() *cobra.Command {
 	f.BoolVar(&o.here, "here", false, "land on the branch that is checked out, even the default one")
 	f.StringVar(&o.saved, "plan", "", "carry out the plan saved in `FILE`; refused once the specification has changed")
 	f.StringVar(&o.sandbox, "sandbox", "", "auto, or require to refuse where processes cannot be restricted")
+	f.BoolVar(&o.inPlace, "in-place", false, "let agents work in this checkout, one task at a time; it has to be clean")
 	f.BoolVar(&o.noVerify, "no-verify", false, "leave out the repository's commit hooks")
 	return c
 }
@@ -222,6 +224,17 @@ func (a *app) runOptions(ctx context.Context, repo *git.Repo, t *target, o apply
 	opts.Timeout = first(o.timeout, time.Duration(s.user.Timeout), time.Duration(s.repo.Timeout))
 	opts.FailFast, opts.AssumeDone, opts.Only, opts.Until, opts.Skip, opts.Optional = o.failFast || !o.keepGoing, o.assumeDone, o.only, o.until, o.skip, o.optional
 	opts.NoVerifyHooks, opts.Branch = o.noVerify, first(o.branch, s.user.Branch, s.repo.Branch)
+	if o.inPlace {
+		dirty, err := repo.Dirty(ctx)
+		if err != nil {
+			return tasks.Options{}, err
+		}
+		if len(dirty) > 0 {
+			return tasks.Options{}, undecided("git stash -u", "--in-place needs a clean checkout, and there are changes in %s", strings.Join(dirty[:min(3, len(dirty))], ", "))
+		}
+		opts.InPlace = true
+		a.progress("in place: agents work in %s; the repository's own files are watched, not protected", repo.Dir)
+	}
 	if o.redBaseline {
 		opts.Baseline = tasks.RedBaseline
 	}

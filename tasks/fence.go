@@ -19,6 +19,7 @@ type frozen struct {
 	patch   string   // hash of the patch, see patchHash
 	dropped []string // what was left out, with the reason
 	ignored []string
+	fenced  []string // paths that are not an agent's to change
 }
 
 // fence freezes the slot, or under Hand the user's checkout. By now every process of the agent has ended. Changes to specifications, lock, configuration
@@ -49,7 +50,7 @@ func (r *run) fence(ctx context.Context, from checkout, base string) (frozen, er
 			return frozen{}, fmt.Errorf("leaving out changes to specifications: %v", err)
 		}
 	}
-	out.tree = tree
+	out.tree, out.fenced = tree, put
 	if err := r.describe(ctx, &out, base); err != nil {
 		return frozen{}, err
 	}

@@ -375,7 +375,7 @@ func (r *run) advance(ctx context.Context, from, to string, files map[string][]b
 		return err
 	}
 	fault("ff")
-	if r.o.Hand {
+	if r.o.Hand || r.o.InPlace {
 		if err := r.align(ctx, from, to); err != nil {
 			return err
 		}

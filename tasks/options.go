@@ -44,6 +44,7 @@ type Options struct {
 	Optional      bool            // run optional tasks too
 	NoVerifyHooks bool            // leave the repository's commit hooks out
 	Hand          bool            // the work is what lies in the user's checkout; no agent is started, and Only names the task
+	InPlace       bool            // agents work in the user's checkout, one at a time
 	Branch        string          // short name of the branch to land on; default the one that is checked out
 	Wait          time.Duration   // how long a landing waits for uncommitted edits to go; 0 to stop at once
 	Drain         <-chan struct{} // closed to start no new tasks

@@ -41,6 +41,7 @@ type checkout interface {
 	Reset(ctx context.Context, treeish string, keep ...string) error
 	Freeze(ctx context.Context, base string) (tree string, nested []string, err error)
 	Restore(ctx context.Context, base string, paths ...string) (string, error)
+	PutBack(ctx context.Context, base string, paths ...string) error
 	Ignored(ctx context.Context, limit int) ([]string, error)
 	Stage(ctx context.Context, treeish string) error
 	Staged(ctx context.Context) (string, error)

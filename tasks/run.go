@@ -75,7 +75,7 @@ func Pending(p *plan.Plan, o Options) bool {
 // run is busy, the repository is in the middle of something, the head does not pass its own tests. It is safe to kill
 // at any moment: the next Run goes on from what git holds.
 func Run(ctx context.Context, p *plan.Plan, o Options) (*Report, error) {
-	if o.Jobs < 1 {
+	if o.Jobs < 1 || o.InPlace {
 		o.Jobs = 1
 	}
 	if o.Attempts < 1 {

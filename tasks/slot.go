@@ -49,6 +49,11 @@ func (r *run) openSlot(number int) (*slot, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening slot %s: %v", n, err)
 	}
+	if r.o.InPlace {
+		if work, err = r.git.At(r.o.Repo.Dir, filepath.Join(r.place, "index", "checkout")); err != nil {
+			return nil, err
+		}
+	}
 	check, err := r.git.At(filepath.Join(r.place, "verify", n, "tree"), filepath.Join(r.place, "index", "verify-"+n))
 	if err != nil {
 		return nil, fmt.Errorf("opening verify checkout %s: %v", n, err)
@@ -63,6 +68,10 @@ func (r *run) prepare(ctx context.Context, s *slot, task, base string) error {
 		return nil
 	}
 	s.task = ""
+	if r.o.InPlace {
+		s.task, s.base = task, base
+		return s.work.Stage(ctx, base)
+	}
 	if err := os.Remove(filepath.Join(s.work.Path(), ".git")); err != nil && !errors.Is(err, os.ErrNotExist) {
 		if err := os.RemoveAll(filepath.Join(s.work.Path(), ".git")); err != nil {
 			return err

@@ -59,7 +59,17 @@ func (r *run) work(ctx context.Context, s *slot, id string) outcome {
 	for e.attempt < r.o.Attempts {
 		out, done := r.try(ctx, s, e)
 		if done {
+			if r.o.InPlace && out.status != landed {
+				if err := r.clear(context.WithoutCancel(ctx), s); err != nil && out.err == nil {
+					out.err = err
+				}
+			}
 			return out
+		}
+	}
+	if r.o.InPlace {
+		if err := r.clear(ctx, s); err != nil {
+			return outcome{task: id, err: err}
 		}
 	}
 	return outcome{task: id, status: failed, reason: firstNonEmpty(e.failure, e.conflict,
@@ -197,7 +207,11 @@ func (r *run) attempt(ctx context.Context, s *slot, h *head, t *plan.Task, e *ef
 			return frozen{}, "", "", err
 		}
 	} else if !byItself(h, t) && !t.Manual && !e.again {
+		before := r.watched()
 		said, workErr := r.agentWork(ctx, s, h, t, e)
+		if changed := r.meddled(before); changed != "" {
+			return frozen{}, "", "", &stopped{why: "the agent changed the repository itself: " + changed, hint: "git reflog; git fsck"}
+		}
 		switch {
 		case ctx.Err() != nil:
 			return frozen{}, "", "", ctx.Err()
@@ -212,6 +226,9 @@ func (r *run) attempt(ctx context.Context, s *slot, h *head, t *plan.Task, e *ef
 	fault("agent.end")
 	e.again = false
 	result, err = r.fence(ctx, from, h.commit)
+	if r.o.InPlace && err == nil {
+		err = from.PutBack(ctx, h.commit, result.fenced...)
+	}
 	if len(left) > 0 {
 		result.dropped = append(result.dropped, "programs that were left running were ended: "+strings.Join(left, ", "))
 	}

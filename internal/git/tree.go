@@ -120,6 +120,15 @@ func (t *Tree) Restore(ctx context.Context, base string, paths ...string) (strin
 	return t.writeTree(ctx)
 }
 
+// PutBack makes paths of the directory what base holds; those that base lacks are removed. Nothing else is touched.
+func (t *Tree) PutBack(ctx context.Context, base string, paths ...string) error {
+	if len(paths) == 0 {
+		return nil
+	}
+	_, err := t.exec(ctx, []byte(strings.Join(literal(paths), "\x00")), "restore", "--staged", "--worktree", "--source="+base, "--pathspec-from-file=-", "--pathspec-file-nul")
+	return err
+}
+
 func (t *Tree) writeTree(ctx context.Context) (string, error) {
 	out, err := t.exec(ctx, nil, "write-tree")
 	return string(bytes.TrimSpace(out)), err
