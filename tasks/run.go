@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path"
+	"runtime/pprof"
 	"slices"
 	"strings"
 	"sync"
@@ -39,9 +40,9 @@ type run struct {
 	gates   map[string]approved
 
 	do      func(ctx context.Context, id string) outcome // carries out one task
-	landing sync.Mutex                                   // landings, one at a time
+	landing turn                                         // landings, one at a time
 	planned string                                       // commit that sched was made from, or that this run itself landed upon it
-	asking  sync.Mutex                                   // gates and questions, one at a time
+	asking  turn                                         // gates and questions, one at a time
 	mu      sync.Mutex                                   // what follows
 	last    *head                                        // the head that was read last
 	trees   map[string]Verified
@@ -402,11 +403,12 @@ func (r *run) loop(ctx context.Context) error {
 	}
 }
 
-// one carries out a task in a slot of its own.
-func (r *run) one(ctx context.Context, id string) outcome {
+// one carries out a task in a slot of its own. Its goroutine bears the task's name, in dumps, profiles and its context.
+func (r *run) one(ctx context.Context, id string) (out outcome) {
 	s := <-r.slots
 	defer func() { r.slots <- s }()
-	return r.work(ctx, s, id)
+	pprof.Do(ctx, pprof.Labels("task", id), func(ctx context.Context) { out = r.work(ctx, s, id) })
+	return out
 }
 
 // An outcome is what became of one task.

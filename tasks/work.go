@@ -324,7 +324,7 @@ func (r *run) brief(ctx context.Context, h *head, id string, e *effort) ([]byte,
 	files, _ := spec.Steering(h.fsys, r.o.Root)
 	files = append(files, r.o.Steering...)
 	in := BriefInput{Failure: e.failure, Requests: e.requests, Conflict: e.conflict}
-	in.File = func(name string) ([]byte, error) { return r.o.Repo.ReadFile(ctx, h.commit, r.inRoot(name)) }
+	in.File = func(name string) ([]byte, error) { return r.git.ReadFile(ctx, h.commit, r.inRoot(name)) }
 	text := TaskText(h.feature, h.feature.Task(id))
 	if r.o.Prompt != nil {
 		text = r.o.Prompt.Text + "\n" + r.o.Prompt.Log
