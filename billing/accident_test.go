@@ -22,7 +22,7 @@ import (
 )
 
 // scalar reads one value.
-func scalar[T any](t *testing.T, pool *pgxpool.Pool, query string, args ...any) (v T) {
+func scalar[T any](t testing.TB, pool *pgxpool.Pool, query string, args ...any) (v T) {
 	t.Helper()
 	if err := pool.QueryRow(context.Background(), query, args...).Scan(&v); err != nil {
 		t.Fatalf("%s: %v", query, err)

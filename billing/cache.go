@@ -38,6 +38,8 @@ func newCache(load func(context.Context, string) (*Subscription, error), now fun
 }
 
 // get returns a user's subscription or ErrNotFound; asOf is set when it is old because the database does not answer.
+//
+// spec:subscription-billing/14.2
 func (c *cache) get(ctx context.Context, userID string) (sub *Subscription, asOf time.Time, err error) {
 	c.mu.Lock()
 	entry, known := c.entries[userID]
@@ -102,6 +104,8 @@ func (c *cache) setListening(on bool) {
 }
 
 // listen follows the database's notes of changes until ctx is done or the connection breaks.
+//
+// spec:subscription-billing/14.1
 func (c *cache) listen(ctx context.Context, config *pgx.ConnConfig) error {
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {

@@ -48,8 +48,13 @@ type step struct {
 
 // change carries out a change of the user's live subscription: it takes up the one that is open when a retry asks for the
 // same, and refuses while another is open.
+//
+// spec:subscription-billing/7.2 spec:subscription-billing/11.3
 func (a *API) change(w http.ResponseWriter, r *http.Request, userID, kind string, s step) error {
 	ctx := r.Context()
+	if err := a.catchUp(ctx, userID, "user:"+kind); err != nil {
+		return err
+	}
 	sub, err := a.live(ctx, userID)
 	if err != nil {
 		return err
@@ -158,6 +163,8 @@ const (
 
 // resumeChange takes up the open change of a subscription when it is of the same kind and nobody works on it; nil for
 // none. An open one of another kind that nobody takes up is given up after a while.
+//
+// spec:subscription-billing/11.3
 func (a *API) resumeChange(ctx context.Context, sub *Subscription, kind string) (*change, error) {
 	if _, err := a.store.pool.Exec(ctx, `UPDATE change_requests SET state = 'failed', error = 'abandoned', finished_at = now()
 		WHERE stripe_subscription_id = $1 AND state = 'open' AND (held_until < now() AND created_at < now() - make_interval(secs => $2) OR kind <> $3 AND held_until < now() - make_interval(secs => $4))`, sub.StripeID, abandonChange.Seconds(), kind, holdChange.Seconds()); err != nil {
@@ -177,6 +184,8 @@ func (a *API) resumeChange(ctx context.Context, sub *Subscription, kind string) 
 }
 
 // openChange inserts the row of a change.
+//
+// spec:subscription-billing/11.4
 func (a *API) openChange(ctx context.Context, sub *Subscription, kind string) (*change, error) {
 	c := &change{kind: kind, sub: sub}
 	switch kind {
@@ -201,6 +210,8 @@ func (a *API) openChange(ctx context.Context, sub *Subscription, kind string) (*
 
 // quote asks Stripe what an upgrade costs at this moment, and which moment that is: Stripe's clock is the one that
 // prorates. Where Stripe gives no answer our own clock is good enough, and the amount is unknown (-1).
+//
+// spec:subscription-billing/7.1
 func (a *API) quote(ctx context.Context, sub *Subscription) (date, cents int64) {
 	params := &stripe.InvoiceUpcomingParams{Subscription: stripe.String(sub.StripeID), SubscriptionProrationBehavior: stripe.String("always_invoice"), SubscriptionBillingCycleAnchorNow: stripe.Bool(true),
 		SubscriptionItems: []*stripe.SubscriptionItemsParams{{ID: stripe.String(sub.ItemID), Price: stripe.String(a.stripe.config.Prices[Annual])}}}
@@ -225,6 +236,8 @@ func (a *API) letGo(ctx context.Context, c *change) error {
 }
 
 // release takes a subscription out of its schedule: Stripe refuses other changes while it is in one.
+//
+// spec:subscription-billing/7.4
 func (a *API) release(ctx context.Context, c *change) error {
 	current, err := a.fetch(ctx, c.sub.StripeID)
 	if err != nil {
@@ -243,6 +256,8 @@ func (a *API) release(ctx context.Context, c *change) error {
 // upgrade changes from monthly to annual at once: POST → the subscription. The rest of the month is credited to the
 // second, the year is charged now and begins now. A declined card changes nothing (402). During a trial the price is
 // swapped and the trial goes on; while a downgrade is pending, to upgrade is to drop it.
+//
+// spec:subscription-billing/7.1 spec:subscription-billing/7.2 spec:subscription-billing/7.4
 func (a *API) upgrade(w http.ResponseWriter, r *http.Request, userID string) error {
 	return a.change(w, r, userID, "upgrade", step{
 		once: true,
@@ -280,6 +295,8 @@ func (a *API) upgrade(w http.ResponseWriter, r *http.Request, userID string) err
 
 // downgrade changes from annual to monthly at the end of the period: POST → the subscription. Nothing is charged or
 // credited now. Asking twice is asking once.
+//
+// spec:subscription-billing/7.3
 func (a *API) downgrade(w http.ResponseWriter, r *http.Request, userID string) error {
 	return a.change(w, r, userID, "downgrade", step{
 		check: func(s *Subscription) error {
@@ -295,6 +312,8 @@ func (a *API) downgrade(w http.ResponseWriter, r *http.Request, userID string) e
 
 // schedule makes a schedule and gives it its second phase. A crash in between leaves a schedule that changes nothing;
 // the next try finds it and goes on.
+//
+// spec:subscription-billing/7.3
 func (a *API) schedule(ctx context.Context, c *change) error {
 	current, err := a.fetch(ctx, c.sub.StripeID)
 	if err != nil {
@@ -331,6 +350,8 @@ func (a *API) schedule(ctx context.Context, c *change) error {
 // cancel ends the subscription with its period: POST → the subscription, which stays active until then. With
 // {"immediately": true} a trial ends now. A subscription whose payment has failed ends now in any case: what was not paid
 // for gives no access, and its open invoice is not tried again.
+//
+// spec:subscription-billing/6.2 spec:subscription-billing/7.4 spec:subscription-billing/9.2
 func (a *API) cancel(w http.ResponseWriter, r *http.Request, userID string) error {
 	var in struct {
 		Immediately bool `json:"immediately"`
@@ -389,6 +410,8 @@ func (a *API) voidOpen(ctx context.Context, c *change) error {
 }
 
 // resume takes a cancellation back before it takes effect: POST → the subscription.
+//
+// spec:subscription-billing/6.2
 func (a *API) resume(w http.ResponseWriter, r *http.Request, userID string) error {
 	return a.change(w, r, userID, "resume", step{
 		check: func(s *Subscription) error { return nil },

@@ -19,6 +19,8 @@ import (
 
 // checkout opens Stripe's hosted page for a plan: POST {"plan": "monthly"} → {"url": …}. Access comes later, from the
 // webhook; the page that Stripe sends the user back to only shows what is known.
+//
+// spec:subscription-billing/1.5 spec:subscription-billing/2.1 spec:subscription-billing/2.3
 func (a *API) checkout(w http.ResponseWriter, r *http.Request, userID string) error {
 	var in struct {
 		Plan Plan `json:"plan"`
@@ -47,16 +49,14 @@ func (a *API) checkout(w http.ResponseWriter, r *http.Request, userID string) er
 
 // openSession returns the page of the user's one open checkout session. Parallel requests wait for each other on the
 // user's row, so that there is one customer and at most one open session.
+//
+// spec:subscription-billing/2.2 spec:subscription-billing/2.3 spec:subscription-billing/9.1
 func (a *API) openSession(ctx context.Context, userID string, plan Plan) (url string, err error) {
-	sub, err := a.store.Live(ctx, userID)
-	if err == nil && !a.now().Before(sub.CurrentPeriodEnd) { // it may have ended, and the event that says so be late
-		if err := a.Sync(ctx, sub.StripeID, "user:checkout"); err != nil {
-			return "", err
-		}
-		sub, err = a.store.Live(ctx, userID)
+	if err := a.catchUp(ctx, userID, "user:checkout"); err != nil {
+		return "", err
 	}
-	switch {
-	case err == nil && sub != nil:
+	switch _, err := a.store.Live(ctx, userID); {
+	case err == nil:
 		return "", errSubscribed
 	case !errors.Is(err, ErrNotFound):
 		return "", err
@@ -117,6 +117,19 @@ func (a *API) openSession(ctx context.Context, userID string, plan Plan) (url st
 	return url, err
 }
 
+// catchUp asks Stripe about a live subscription whose period is over: it may have ended or switched, and the event that
+// says so be late.
+func (a *API) catchUp(ctx context.Context, userID, source string) error {
+	sub, err := a.store.Live(ctx, userID)
+	if errors.Is(err, ErrNotFound) || err == nil && a.now().Before(sub.CurrentPeriodEnd) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return a.Sync(ctx, sub.StripeID, source)
+}
+
 // errSubscribed is the answer to who has a live subscription and asks for another.
 var errSubscribed = &problem{status: http.StatusConflict, text: "there is a subscription already"}
 
@@ -142,6 +155,8 @@ func (a *API) stillOpen(ctx context.Context, id string, expires time.Time) (open
 }
 
 // customer returns the user's Stripe customer, which is made once. The row is locked until the transaction ends.
+//
+// spec:subscription-billing/2.2
 func (a *API) customer(ctx context.Context, tx pgx.Tx, userID string) (string, error) {
 	if _, err := tx.Exec(ctx, `INSERT INTO stripe_customers (user_id) VALUES ($1) ON CONFLICT DO NOTHING`, userID); err != nil {
 		return "", err
@@ -181,6 +196,7 @@ func (a *API) sessions() session.Client {
 	return session.Client{B: a.stripe.backend, Key: a.stripe.config.SecretKey}
 }
 
+// spec:subscription-billing/1.2 spec:subscription-billing/1.3 spec:subscription-billing/2.1 spec:subscription-billing/9.1
 func (a *API) newSession(ctx context.Context, tx pgx.Tx, userID, customerID string, plan Plan, trials bool) (*stripe.CheckoutSession, error) {
 	var n int // a key for each session that this user ever had: one that was completed must not be replayed
 	if err := tx.QueryRow(ctx, `SELECT count(*) FROM checkout_sessions WHERE user_id = $1`, userID).Scan(&n); err != nil {
@@ -239,6 +255,8 @@ func (a *API) portal(w http.ResponseWriter, r *http.Request, userID string) erro
 
 // portalURL asks for a page on which the payment method can be changed, and nothing else: a plan that was changed there
 // would not follow our rules.
+//
+// spec:subscription-billing/2.4
 func (a *API) portalURL(ctx context.Context, userID string) (string, error) {
 	var customerID *string
 	err := a.store.pool.QueryRow(ctx, `SELECT stripe_customer_id FROM stripe_customers WHERE user_id = $1 AND deleted_at IS NULL AND erased_at IS NULL`, userID).Scan(&customerID)
@@ -296,6 +314,8 @@ const pageSize = 100
 
 // history lists the user's own invoices, newest first: GET → {"invoices": […], "next": "…"}; next is what the parameter
 // after asks the following page with.
+//
+// spec:subscription-billing/5.2 spec:subscription-billing/8.2
 func (a *API) history(w http.ResponseWriter, r *http.Request, userID string) error {
 	limit := pageSize
 	if text := r.URL.Query().Get("limit"); text != "" {

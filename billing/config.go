@@ -24,6 +24,7 @@ type Config struct {
 	APIBase        string           // of Stripe; empty for the real one
 	Timeout        time.Duration    // of one request to Stripe; 5 s when 0
 	TrialDays      int              // 0 for no trial
+	Workers        int              // how many events an instance processes at once; 4 when 0
 	Now            func() time.Time // Stripe's clock, which only a test moves; nil for the real one
 	// Recent tells whether the sender of a request has proven lately who they are; without it the export is for every
 	// signed-in user. nil asks for nothing.
@@ -73,6 +74,8 @@ func (c Config) Terms(plan Plan) Terms {
 
 // Validate refuses a configuration that would be an open door: with an empty webhook secret, Stripe's library accepts
 // events that anybody signed with the empty key. The error names every mistake, and no secret.
+//
+// spec:subscription-billing/3.2
 func (c Config) Validate() error {
 	var errs []error
 	if !strings.HasPrefix(c.SecretKey, "sk_") && !strings.HasPrefix(c.SecretKey, "rk_") {
@@ -93,6 +96,9 @@ func (c Config) Validate() error {
 	}
 	if c.Prices[Monthly] == c.Prices[Annual] && c.Prices[Monthly] != "" {
 		errs = append(errs, errors.New("PRICE_MONTHLY and PRICE_ANNUAL are the same"))
+	}
+	if c.Workers < 0 {
+		errs = append(errs, errors.New("Workers is negative"))
 	}
 	return errors.Join(errs...)
 }
@@ -117,6 +123,8 @@ type Stripe struct {
 }
 
 // NewStripe makes a client. It sends nothing.
+//
+// spec:subscription-billing/13.3
 func NewStripe(c Config) (*Stripe, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
@@ -134,6 +142,8 @@ func NewStripe(c Config) (*Stripe, error) {
 
 // CheckPrices fetches both prices and refuses to go on when one is not what its plan says: currency, amount and interval
 // are what users were promised.
+//
+// spec:subscription-billing/1.4
 func (s *Stripe) CheckPrices(ctx context.Context) error {
 	prices := price.Client{B: s.backend, Key: s.config.SecretKey}
 	var errs []error

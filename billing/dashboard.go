@@ -26,6 +26,8 @@ type Dashboard struct {
 }
 
 // NewDashboard makes the page on top of the API. It fails on a template that cannot be read.
+//
+// spec:subscription-billing/5.3
 func NewDashboard(api *API) (*Dashboard, error) {
 	page, err := template.New("dashboard").Funcs(template.FuncMap{"money": money, "day": day, "words": words, "short": short}).Parse(dashboardHTML)
 	if err != nil {
@@ -66,11 +68,14 @@ type view struct {
 	Annual       Terms
 }
 
+// spec:subscription-billing/2.5
 func (d *Dashboard) show(w http.ResponseWriter, r *http.Request, userID string) error {
 	return d.render(w, r, userID, http.StatusOK, view{Processing: r.URL.Query().Has("session_id")})
 }
 
 // question asks before a change. Looking at the question changes nothing.
+//
+// spec:subscription-billing/6.1
 func (d *Dashboard) question(kind string) userHandler {
 	return func(w http.ResponseWriter, r *http.Request, userID string) error {
 		return d.render(w, r, userID, http.StatusOK, view{Question: kind})
@@ -80,6 +85,7 @@ func (d *Dashboard) question(kind string) userHandler {
 // shownInvoices is how many invoices the page lists; the API has them all.
 const shownInvoices = 50
 
+// spec:subscription-billing/5.1 spec:subscription-billing/14.2
 func (d *Dashboard) render(w http.ResponseWriter, r *http.Request, userID string, status int, v view) error {
 	v.Token, v.Monthly, v.Annual = d.token(userID), d.api.stripe.config.Terms(Monthly), d.api.stripe.config.Terms(Annual)
 	sub, asOf, err := d.api.current(r.Context(), userID)
@@ -131,6 +137,8 @@ func words(s Status) string { return strings.ReplaceAll(string(s), "_", " ") }
 func short(t time.Time) string { return t.UTC().Format("2 Jan 2006") }
 
 // nextLine says what happens to a subscription next, and when.
+//
+// spec:subscription-billing/5.1
 func nextLine(s *Subscription) string {
 	end := day(s.CurrentPeriodEnd)
 	switch {
@@ -152,6 +160,8 @@ func nextLine(s *Subscription) string {
 
 // token ties a form to the user whom the page was made for: another site can make a browser send the form, but not know
 // the token.
+//
+// spec:subscription-billing/6.1
 func (d *Dashboard) token(userID string) string {
 	mac := hmac.New(sha256.New, d.key)
 	mac.Write([]byte(userID))
@@ -160,6 +170,8 @@ func (d *Dashboard) token(userID string) string {
 
 // form lets a form through that carries the user's token and, for the changes that ask for it, a confirmation; then the
 // user is back on the page. What does not work is said there too.
+//
+// spec:subscription-billing/6.1
 func (d *Dashboard) form(change userHandler) userHandler {
 	return d.checked(func(w http.ResponseWriter, r *http.Request, userID string) error {
 		if r.URL.Path == "/billing/cancel" && r.PostFormValue("confirm") != "yes" {
@@ -209,6 +221,8 @@ func (d *Dashboard) away(url func(ctx context.Context, userID string) (string, e
 }
 
 // subscribe sends the user to Stripe's page for the chosen plan.
+//
+// spec:subscription-billing/1.1
 func (d *Dashboard) subscribe(w http.ResponseWriter, r *http.Request, userID string) error {
 	return d.away(func(ctx context.Context, userID string) (string, error) {
 		plan := Plan(r.PostFormValue("plan"))

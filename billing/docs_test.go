@@ -8,12 +8,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"gopkg.in/yaml.v3"
 )
 
-// TestTableOfTheSpecification compares docs/billing.md with what the specification, the plan, the blueprint and the tags of
-// the tests say. UPDATE_DOCS=1 writes it.
+// TestTableOfTheSpecification compares docs/billing.md with what the specification and the tags of the code and the tests
+// say. UPDATE_DOCS=1 writes it.
 func TestTableOfTheSpecification(t *testing.T) {
 	read := func(name string) string {
 		data, err := os.ReadFile(name)
@@ -23,55 +21,26 @@ func TestTableOfTheSpecification(t *testing.T) {
 		return string(data)
 	}
 	const spec = "../.kiro/specs/subscription-billing/"
-	var blueprint struct {
-		Tasks map[string]struct{ Files []string }
-	}
-	if err := yaml.Unmarshal([]byte(read("blueprint.yaml")), &blueprint); err != nil {
-		t.Fatal(err)
-	}
-	code := map[string][]string{} // files by criterion
-	task := ""
-	for line := range strings.Lines(read(spec + "tasks.md")) {
-		if m := regexp.MustCompile(`^- \[.\] (\d+)\.`).FindStringSubmatch(line); m != nil {
-			task = m[1]
+	code, tests := map[string][]string{}, map[string][]string{} // by criterion
+	for _, pattern := range []string{"*.go", "migrations/*.sql"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
 		}
-		if m := regexp.MustCompile(`_Requirements: (.*)_`).FindStringSubmatch(line); m != nil {
-			for id := range strings.SplitSeq(m[1], ", ") {
-				for _, f := range blueprint.Tasks[task].Files {
-					if name := strings.TrimPrefix(f, "billing/"); !strings.HasSuffix(name, "_test.go") && !strings.HasPrefix(name, "internal/") && name != "doc.go" {
-						code[id] = append(code[id], name)
-					}
+		for _, f := range files {
+			for id, names := range tagged(read(f)) {
+				if strings.HasSuffix(f, "_test.go") {
+					tests[id] = append(tests[id], names...)
+					continue
 				}
-				if len(code[id]) == 0 { // a task of tests alone: everything together
-					code[id] = []string{"the whole package"}
+				for _, name := range names {
+					code[id] = append(code[id], f+": "+name)
 				}
-			}
-		}
-	}
-	tests := map[string][]string{}
-	files, err := filepath.Glob("*_test.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, f := range files {
-		var ids []string
-		for line := range strings.Lines(read(f)) {
-			if m := regexp.MustCompile(`^func (Test\w+)`).FindStringSubmatch(line); m != nil {
-				for _, id := range ids {
-					tests[id] = append(tests[id], m[1])
-				}
-			}
-			if !strings.HasPrefix(line, "//") {
-				ids = nil
-				continue
-			}
-			for _, m := range regexp.MustCompile(`spec:subscription-billing/(\d+\.\d+)`).FindAllStringSubmatch(line, -1) {
-				ids = append(ids, m[1])
 			}
 		}
 	}
 	var b strings.Builder
-	b.WriteString("# Billing: which code and which test stand for which criterion\n\nGenerated from the tags of the tests by `UPDATE_DOCS=1 go test ./billing -run TableOfTheSpecification`.\n")
+	b.WriteString("# Billing: which code and which test stand for which criterion\n\nGenerated from the tags in the code and in its tests by `UPDATE_DOCS=1 go test ./billing -run TableOfTheSpecification`.\n")
 	requirement, known := "", map[string]bool{}
 	for line := range strings.Lines(read(spec + "requirements.md")) {
 		if m := regexp.MustCompile(`^### Requirement (\d+): (.*)`).FindStringSubmatch(line); m != nil {
@@ -82,15 +51,18 @@ func TestTableOfTheSpecification(t *testing.T) {
 			id := requirement + "." + m[1]
 			known[id] = true
 			slices.Sort(tests[id])
-			if len(tests[id]) == 0 {
-				t.Errorf("criterion %s has no test", id)
+			if len(tests[id]) == 0 || len(code[id]) == 0 {
+				t.Errorf("criterion %s has %d tests and %d places in the code, want some of each", id, len(tests[id]), len(code[id]))
 			}
+			slices.Sort(code[id])
 			fmt.Fprintf(&b, "| %s: %s | %s | %s |\n", id, m[2], strings.Join(code[id], ", "), strings.Join(tests[id], ", "))
 		}
 	}
-	for id := range tests {
-		if !known[id] {
-			t.Errorf("tests %v are tagged with %s, which is no criterion", tests[id], id)
+	for _, found := range []map[string][]string{tests, code} {
+		for id, names := range found {
+			if !known[id] {
+				t.Errorf("%v are tagged with %s, which is no criterion", names, id)
+			}
 		}
 	}
 	if os.Getenv("UPDATE_DOCS") != "" {
@@ -101,4 +73,34 @@ func TestTableOfTheSpecification(t *testing.T) {
 	if read("../docs/billing.md") != b.String() {
 		t.Error("docs/billing.md is not what the tags say: run UPDATE_DOCS=1 go test ./billing -run TableOfTheSpecification")
 	}
+}
+
+var (
+	tag      = regexp.MustCompile(`spec:subscription-billing/(\d+\.\d+)`)
+	declared = regexp.MustCompile(`^(?:func (?:\(\w+ \*?(\w+)\) )?(\w+)|CREATE (?:UNIQUE )?(?:TYPE|TABLE|INDEX|FUNCTION) (\w+))`)
+)
+
+// tagged finds what stands below comments with tags, by criterion.
+func tagged(text string) map[string][]string {
+	found := map[string][]string{}
+	var ids []string
+	for line := range strings.Lines(text) {
+		if m := declared.FindStringSubmatch(line); m != nil {
+			name := m[2] + m[3]
+			if m[1] != "" {
+				name = m[1] + "." + name
+			}
+			for _, id := range ids {
+				found[id] = append(found[id], name)
+			}
+		}
+		if !strings.HasPrefix(line, "//") && !strings.HasPrefix(line, "--") {
+			ids = nil
+			continue
+		}
+		for _, m := range tag.FindAllStringSubmatch(line, -1) {
+			ids = append(ids, m[1])
+		}
+	}
+	return found
 }

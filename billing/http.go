@@ -67,6 +67,8 @@ func (p *problem) Error() string { return p.text }
 const maxBody = 64 << 10
 
 // signedIn lets only signed-in users through: 401 comes before the body is read and before Stripe hears of anything.
+//
+// spec:subscription-billing/8.1
 func (a *API) signedIn(h userHandler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		userID, err := a.authenticate(r)
@@ -118,6 +120,8 @@ func answer(w http.ResponseWriter, status int, body any) {
 }
 
 // decode reads a JSON body and refuses fields that are not asked for: a price or an amount is never the client's to say.
+//
+// spec:subscription-billing/1.5
 func decode(r *http.Request, into any) error {
 	dec := json.NewDecoder(r.Body)
 	dec.DisallowUnknownFields()

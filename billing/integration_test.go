@@ -22,7 +22,7 @@ import (
 
 // A service is all of billing mounted on a host's mux, served over HTTP.
 type service struct {
-	t      *testing.T
+	t      testing.TB
 	pool   *pgxpool.Pool
 	stripe *stripetest.Server
 	config billing.Config
@@ -78,7 +78,7 @@ func (m *mailbox) kinds() []string {
 	return kinds
 }
 
-func newService(t *testing.T, options ...func(*billing.Config)) *service {
+func newService(t testing.TB, options ...func(*billing.Config)) *service {
 	t.Helper()
 	pool, _ := pgtest.New(t)
 	conn, err := pool.Acquire(context.Background())

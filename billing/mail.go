@@ -44,6 +44,8 @@ type mailData struct {
 }
 
 // queueMail writes a mail in the transaction of what it tells; one with the same key is not written again.
+//
+// spec:subscription-billing/10.1 spec:subscription-billing/10.2
 func queueMail(ctx context.Context, tx pgx.Tx, key, userID, kind string, data mailData) error {
 	payload, err := json.Marshal(data)
 	if err != nil {
@@ -114,6 +116,7 @@ func (p *Postman) Send(ctx context.Context) (sent int, err error) {
 	return sent, ctx.Err()
 }
 
+// spec:subscription-billing/10.4
 func (p *Postman) one(ctx context.Context) (found, ok bool, err error) {
 	err = p.store.InTx(ctx, func(tx pgx.Tx) error {
 		var id int64

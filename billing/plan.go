@@ -17,6 +17,8 @@ type Terms struct {
 }
 
 // Terms returns what a plan costs; ok is false for an unknown plan.
+//
+// spec:subscription-billing/1.1 spec:subscription-billing/1.2 spec:subscription-billing/1.3
 func (p Plan) Terms() (t Terms, ok bool) {
 	switch p {
 	case Monthly:

@@ -25,6 +25,8 @@ var exported = []struct{ name, query string }{
 }
 
 // export writes everything that is kept of the user: GET → JSON, row by row. The export itself is in the audit log.
+//
+// spec:subscription-billing/13.1
 func (a *API) export(w http.ResponseWriter, r *http.Request, userID string) error {
 	if recent := a.stripe.config.Recent; recent != nil && !recent(r) {
 		return &problem{status: http.StatusForbidden, text: "sign in again first"}
@@ -91,6 +93,8 @@ func exportPart(ctx context.Context, tx pgx.Tx, w io.Writer, name, query, userID
 // user is taken away. Invoices and the audit log stay, which the law asks for; they name the user by id alone. Later
 // events recreate nothing. An erasure that failed half way is finished by another call. ErrNotFound means that billing
 // knows nothing of the user.
+//
+// spec:subscription-billing/13.2
 func (m *Module) Erase(ctx context.Context, userID string) error {
 	rows, err := m.store.pool.Query(ctx, `SELECT stripe_customer_id FROM stripe_customers WHERE user_id = $1 AND stripe_customer_id IS NOT NULL
 		UNION SELECT stripe_customer_id FROM subscriptions WHERE user_id = $1 ORDER BY 1`, userID)

@@ -15,6 +15,8 @@ import (
 // Reconcile heals what deliveries missed: it takes in the events of the last 30 days that Stripe could not deliver,
 // processes them, and compares every customer's subscriptions with Stripe's. It returns how many events it took in. It
 // may run at any time, beside the worker too.
+//
+// spec:subscription-billing/11.2
 func (w *Worker) Reconcile(ctx context.Context) (taken int, err error) {
 	params := &stripe.EventListParams{DeliverySuccess: stripe.Bool(false)}
 	params.Context = ctx
@@ -80,6 +82,8 @@ func (w *Worker) reconcileCustomer(ctx context.Context, customerID string) error
 }
 
 // Replay has events processed again: those named, or else all dead letters. It returns how many.
+//
+// spec:subscription-billing/11.2
 func (w *Worker) Replay(ctx context.Context, ids ...string) (int, error) {
 	tag, err := w.store.pool.Exec(ctx, `UPDATE stripe_events SET processed_at = NULL, attempts = 0, next_attempt_at = now(), last_error = ''
 		WHERE id = ANY ($1) OR cardinality($1::text[]) = 0 AND processed_at IS NULL AND attempts >= $2`, append([]string{}, ids...), maxAttempts)

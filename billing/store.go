@@ -1,6 +1,7 @@
 package billing
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -54,6 +55,8 @@ func scan(row pgx.Row) (*Subscription, error) {
 }
 
 // Current returns the user's live subscription, else the newest one, else ErrNotFound.
+//
+// spec:subscription-billing/8.2
 func (s *Store) Current(ctx context.Context, userID string) (*Subscription, error) {
 	return scan(s.pool.QueryRow(ctx, `SELECT `+columns+` FROM subscriptions WHERE user_id = $1
 		ORDER BY status IN ('trialing', 'active', 'past_due', 'unpaid', 'paused') DESC, created_at DESC, id LIMIT 1`, userID))
@@ -89,6 +92,8 @@ var ErrSecondSubscription = errors.New("the user has another live subscription")
 // Save writes what Stripe says of a subscription, and an audit row when that changes something; source names what brought
 // the news. A change out of a terminal status is old news and changes nothing. It runs in the transaction of tx, whose
 // caller holds the customer's lock.
+//
+// spec:subscription-billing/3.3 spec:subscription-billing/3.6 spec:subscription-billing/4.3
 func (s *Store) Save(ctx context.Context, tx pgx.Tx, sub Subscription, source string) (changed bool, err error) {
 	old, err := scan(tx.QueryRow(ctx, `SELECT `+columns+` FROM subscriptions WHERE stripe_subscription_id = $1 FOR UPDATE`, sub.StripeID))
 	if err != nil && !errors.Is(err, ErrNotFound) {
@@ -153,15 +158,26 @@ func violates(err error, constraint string) bool {
 	return errors.As(err, &e) && e.Code == "23505" && e.ConstraintName == constraint
 }
 
-// audit appends one row for a change. It holds neither secrets nor card data: a Subscription has none.
+// audit appends one row for a change. It holds neither secrets nor card data: a Subscription has none. A change of Stripe's
+// ids alone is none that anybody would ask about.
 func audit(ctx context.Context, tx pgx.Tx, before, after *Subscription, source string) error {
 	if before == nil {
 		return record(ctx, tx, after.UserID, after.StripeID, source, nil, after)
+	}
+	from, err := json.Marshal(before)
+	if err != nil {
+		return err
+	}
+	to, err := json.Marshal(after)
+	if err != nil || bytes.Equal(from, to) && before.PriceID == after.PriceID {
+		return err
 	}
 	return record(ctx, tx, after.UserID, after.StripeID, source, before, after)
 }
 
 // record appends one row to the audit log. A source "event:ID" names the event that brought the news.
+//
+// spec:subscription-billing/4.3
 func record(ctx context.Context, tx pgx.Tx, userID, subscriptionID, source string, before, after any) error {
 	var old []byte
 	if before != nil {
@@ -215,6 +231,8 @@ func (s *Store) SaveInvoice(ctx context.Context, tx pgx.Tx, userID, subscription
 
 // Invoices lists a user's invoices, newest first, at most limit; after is the id of the last one of the page before, ""
 // for the first page.
+//
+// spec:subscription-billing/5.2
 func (s *Store) Invoices(ctx context.Context, userID, after string, limit int) ([]Invoice, error) {
 	rows, err := s.pool.Query(ctx, `SELECT id, number, amount_due, amount_paid, currency, status, billing_reason, attempt_count, hosted_invoice_url,
 			coalesce(period_start, 'epoch'), coalesce(period_end, 'epoch'), created_at FROM invoices
@@ -255,6 +273,8 @@ func (s *Store) InTx(ctx context.Context, f func(tx pgx.Tx) error) error {
 }
 
 // slowTx is InTx for a transaction in which Stripe is asked.
+//
+// spec:subscription-billing/14.3
 func (s *Store) slowTx(ctx context.Context, f func(tx pgx.Tx) error) error {
 	select {
 	case s.slow <- struct{}{}:

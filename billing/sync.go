@@ -78,6 +78,8 @@ func (q *Quarantined) Error() string {
 
 // SyncTx does it in the caller's transaction. The lock is taken before the fetch: taken after it, an older answer could
 // overwrite a newer one.
+//
+// spec:subscription-billing/2.5 spec:subscription-billing/3.5 spec:subscription-billing/9.3
 func (s *Syncer) SyncTx(ctx context.Context, tx pgx.Tx, customerID, subscriptionID, source string) error {
 	if err := LockCustomer(ctx, tx, customerID); err != nil {
 		return err
@@ -185,6 +187,8 @@ func quarantine(ctx context.Context, tx pgx.Tx, q *Quarantined, source string) e
 }
 
 // userOf finds the user of a customer; one that was replaced is known by its subscription. An erased user has none.
+//
+// spec:subscription-billing/3.7 spec:subscription-billing/13.2
 func userOf(ctx context.Context, tx pgx.Tx, customerID, subscriptionID string) (userID string, err error) {
 	err = tx.QueryRow(ctx, `SELECT c.user_id::text FROM stripe_customers c WHERE c.erased_at IS NULL AND (c.stripe_customer_id = $1
 		OR EXISTS (SELECT FROM subscriptions s WHERE s.user_id = c.user_id AND s.stripe_customer_id = $1 AND s.stripe_subscription_id = $2))`, customerID, subscriptionID).Scan(&userID)
@@ -238,6 +242,8 @@ func isForeign(err error) bool {
 }
 
 // RememberPrices keeps what the configured prices stand for. Those of before stay known, and are not active any more.
+//
+// spec:subscription-billing/12.1
 func (s *Store) RememberPrices(ctx context.Context, c Config) error {
 	return s.InTx(ctx, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, `UPDATE prices SET active = false WHERE active AND NOT price_id = ANY ($1)`, []string{c.Prices[Monthly], c.Prices[Annual]}); err != nil {

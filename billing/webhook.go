@@ -50,6 +50,8 @@ func (h *Webhook) Register(mux *http.ServeMux) { mux.Handle("POST /api/billing/w
 
 // ServeHTTP answers 200 for an event that is stored now or was before, 400 for a delivery that Stripe did not sign, 413
 // for one that is too large, and 503 when it could not be stored: then Stripe delivers it again.
+//
+// spec:subscription-billing/3.4 spec:subscription-billing/3.7 spec:subscription-billing/13.3
 func (h *Webhook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	payload, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxEvent))
 	var large *http.MaxBytesError
@@ -93,6 +95,8 @@ func (h *Webhook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // Receive stores an event in the inbox. The same event again changes nothing. What the database cannot keep of a payload
 // (a NUL in a text, nesting without end) is left out, since delivering it again would not help: the worker fetches what it
 // needs.
+//
+// spec:subscription-billing/3.3 spec:subscription-billing/3.4 spec:subscription-billing/14.3
 func (s *Store) Receive(ctx context.Context, e stripe.Event, payload []byte) error {
 	const insert = `INSERT INTO stripe_events (id, type, api_version, livemode, created, customer, payload) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO NOTHING`
 	customer, created := "", orNull(at(e.Created))

@@ -6,7 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -23,11 +26,14 @@ type Worker struct {
 	sync   *Syncer
 	log    *slog.Logger
 	wake   chan struct{}
+
+	mu       sync.Mutex
+	inFlight map[string]bool // customers for whom something is being done here
 }
 
 // NewWorker makes one. Events whose processing fails are tried again after 1, 2, 4 … seconds.
 func NewWorker(store *Store, s *Stripe, log *slog.Logger) *Worker {
-	w := &Worker{store: store, stripe: s, sync: NewSyncer(store, s), log: log, wake: make(chan struct{}, 1)}
+	w := &Worker{store: store, stripe: s, sync: NewSyncer(store, s), log: log, wake: make(chan struct{}, 1), inFlight: map[string]bool{}}
 	w.sync.alarm = func(q *Quarantined) { quarantineAlarm(log, q) }
 	return w
 }
@@ -59,7 +65,8 @@ func (w *Worker) Wake() {
 // busyPause is how long an event waits whose customer somebody else is working on.
 const busyPause = 50 * time.Millisecond
 
-// Drain processes what is due now and returns how many events it processed.
+// Drain processes what is due now and returns how many events it processed. Those of one customer are done one after the
+// other, the oldest first; those of several at once.
 func (w *Worker) Drain(ctx context.Context) (int, error) {
 	done := 0
 	for {
@@ -67,26 +74,9 @@ func (w *Worker) Drain(ctx context.Context) (int, error) {
 		if err := w.store.pool.QueryRow(ctx, "SELECT now()").Scan(&due); err != nil {
 			return done, err
 		}
-		skipped := false
-		for {
-			if ctx.Err() != nil {
-				return done, ctx.Err()
-			}
-			what, err := w.one(ctx, due)
-			if err != nil {
-				return done, err
-			}
-			if what == nothing {
-				break
-			}
-			if what == busy {
-				skipped = true
-				continue
-			}
-			done++
-		}
-		if !skipped {
-			return done, nil
+		n, skipped, err := w.round(ctx, due)
+		if done += n; err != nil || !skipped {
+			return done, err
 		}
 		select {
 		case <-ctx.Done():
@@ -96,11 +86,82 @@ func (w *Worker) Drain(ctx context.Context) (int, error) {
 	}
 }
 
+// round processes what was due at a time, until nothing is left. skipped tells that another process was in the way.
+func (w *Worker) round(ctx context.Context, due time.Time) (done int, skipped bool, err error) {
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	var work func(first bool)
+	work = func(first bool) {
+		for {
+			what, oneErr := nothing, ctx.Err()
+			if oneErr == nil {
+				what, oneErr = w.one(ctx, due)
+			}
+			mu.Lock()
+			switch what {
+			case worked:
+				done++
+			case busy:
+				skipped = true
+			}
+			err = errors.Join(err, oneErr)
+			mu.Unlock()
+			if oneErr != nil || what == nothing {
+				return
+			}
+			if first { // where one event was, there may be more
+				first = false
+				for range w.workers() - 1 {
+					wg.Go(func() { work(false) })
+				}
+			}
+		}
+	}
+	work(true)
+	wg.Wait()
+	return done, skipped, err
+}
+
+func (w *Worker) workers() int {
+	if n := w.stripe.config.Workers; n > 0 {
+		return n
+	}
+	return 4
+}
+
+// take notes that something is done for a customer; false when it is already.
+func (w *Worker) take(customer string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if customer == "" {
+		return true
+	}
+	if w.inFlight[customer] {
+		return false
+	}
+	w.inFlight[customer] = true
+	return true
+}
+
+func (w *Worker) leave(customer string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.inFlight, customer)
+}
+
+// taken lists the customers for whom something is being done.
+func (w *Worker) taken() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.AppendSeq(make([]string, 0, len(w.inFlight)), maps.Keys(w.inFlight))
+}
+
 type outcome int
 
 const (
 	nothing outcome = iota // nothing was due
-	busy                   // somebody else works for this customer
+	busy                   // another process works for this customer
+	passed                 // we do, by now: look again
 	worked
 )
 
@@ -113,19 +174,32 @@ type inboxEvent struct {
 
 // one processes the oldest event that was due at a time and that nobody else works on. The effect, the audit row, the
 // mails and the mark that it is processed are one transaction: a worker that dies in between leaves the event as it was.
+//
+// spec:subscription-billing/3.4 spec:subscription-billing/11.3
 func (w *Worker) one(ctx context.Context, due time.Time) (what outcome, err error) {
 	var e inboxEvent
 	var failure error
 	var set *Quarantined
+	mine := false
+	defer func() {
+		if mine { // after the commit: whoever takes the customer up next sees what was done
+			w.leave(e.customer)
+		}
+	}()
 	err = w.store.slowTx(ctx, func(tx pgx.Tx) error {
-		err := tx.QueryRow(ctx, `SELECT id, type, customer, payload, attempts FROM stripe_events WHERE processed_at IS NULL AND next_attempt_at <= $2 AND attempts < $1
-			ORDER BY received_at, id LIMIT 1 FOR UPDATE SKIP LOCKED`, maxAttempts, due).Scan(&e.id, &e.kind, &e.customer, &e.payload, &e.attempts)
+		err := tx.QueryRow(ctx, `SELECT id, type, customer, payload, attempts FROM stripe_events WHERE processed_at IS NULL AND next_attempt_at <= $2 AND attempts < $1 AND customer <> ALL ($3)
+			ORDER BY received_at, id LIMIT 1 FOR UPDATE SKIP LOCKED`, maxAttempts, due, w.taken()).Scan(&e.id, &e.kind, &e.customer, &e.payload, &e.attempts)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
+		if !w.take(e.customer) {
+			what = passed
+			return nil
+		}
+		mine = true
 		if e.customer != "" {
 			var free bool
 			if err := tx.QueryRow(ctx, `SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0))`, "billing:"+e.customer).Scan(&free); err != nil {
@@ -179,6 +253,8 @@ func (w *Worker) one(ctx context.Context, due time.Time) (what outcome, err erro
 const scrubbed = `jsonb_build_object('id', id, 'type', type, 'erased', true)`
 
 // effect does what an event hints at. Types that are not known have none.
+//
+// spec:subscription-billing/3.7
 func (w *Worker) effect(ctx context.Context, tx pgx.Tx, e inboxEvent) error {
 	var event struct {
 		Data struct {
@@ -240,6 +316,8 @@ func (w *Worker) subscription(ctx context.Context, tx pgx.Tx, customerID, id, so
 }
 
 // resolveSecond cancels the newer one of a user's two live subscriptions and returns what was paid for it.
+//
+// spec:subscription-billing/4.4 spec:subscription-billing/11.1
 func (w *Worker) resolveSecond(ctx context.Context, tx pgx.Tx, id, source string) error {
 	this, err := w.stripe.fetch(ctx, id)
 	if err != nil {
@@ -282,36 +360,70 @@ func (w *Worker) resolveSecond(ctx context.Context, tx pgx.Tx, id, source string
 	return nil
 }
 
-// refund returns what was paid for a subscription by its last invoice, and tells the user.
+// refund returns what was paid for a subscription, and tells the user.
+//
+// spec:subscription-billing/11.1
 func (w *Worker) refund(ctx context.Context, tx pgx.Tx, userID string, sub *stripe.Subscription) error {
-	if sub.LatestInvoice == nil || sub.LatestInvoice.ID == "" {
-		return nil
-	}
-	in, err := w.fetchInvoice(ctx, sub.LatestInvoice.ID)
+	paid, err := w.paidInvoices(ctx, sub)
 	if err != nil {
 		return err
+	}
+	var sum int64
+	for _, id := range paid {
+		cents, err := w.refundInvoice(ctx, id)
+		if err != nil {
+			return err
+		}
+		sum += cents
+	}
+	if sum == 0 {
+		return nil
+	}
+	return queueMail(ctx, tx, "second:"+sub.ID, userID, MailSecondCancelled, mailData{InvoiceID: paid[0], Amount: sum})
+}
+
+// paidInvoices lists the invoices of a subscription that were paid; where there is no list, the last one.
+func (w *Worker) paidInvoices(ctx context.Context, sub *stripe.Subscription) (ids []string, err error) {
+	params := &stripe.InvoiceListParams{Subscription: stripe.String(sub.ID), Status: stripe.String("paid")}
+	params.Context = ctx
+	list := (invoice.Client{B: w.stripe.backend, Key: w.stripe.config.SecretKey}).List(params)
+	for list.Next() {
+		ids = append(ids, list.Invoice().ID)
+	}
+	if err := list.Err(); err != nil && !isStripeError(err, 404) {
+		return nil, fmt.Errorf("listing the invoices of the second subscription %s: %w", sub.ID, err)
+	}
+	if len(ids) == 0 && sub.LatestInvoice != nil && sub.LatestInvoice.ID != "" {
+		ids = []string{sub.LatestInvoice.ID}
+	}
+	return ids, nil
+}
+
+// refundInvoice returns what was paid by an invoice, once, and says how much that is.
+func (w *Worker) refundInvoice(ctx context.Context, id string) (int64, error) {
+	in, err := w.fetchInvoice(ctx, id)
+	if err != nil {
+		return 0, err
 	}
 	params := &stripe.RefundParams{Reason: stripe.String("duplicate")}
 	switch {
 	case in.AmountPaid == 0:
-		return nil
+		return 0, nil
 	case in.PaymentIntent != nil:
 		params.PaymentIntent = stripe.String(in.PaymentIntent.ID)
 	case in.Charge != nil:
 		params.Charge = stripe.String(in.Charge.ID)
 	default:
-		w.log.Error("what was paid for a second subscription could not be returned; return it by hand", "subscription", sub.ID, "invoice", in.ID)
-		return nil
+		w.log.Error("what was paid for a second subscription could not be returned; return it by hand", "invoice", in.ID)
+		return 0, nil
 	}
 	params.Context = ctx
-	params.SetIdempotencyKey("second-refund:" + sub.ID)
+	params.SetIdempotencyKey("second-refund:" + in.ID)
 	var refused *stripe.Error
-	if _, err := (refund.Client{B: w.stripe.backend, Key: w.stripe.config.SecretKey}).New(params); errors.As(err, &refused) && refused.Code == stripe.ErrorCodeChargeAlreadyRefunded {
-		return nil
-	} else if err != nil {
-		return fmt.Errorf("refunding invoice %s: %w", in.ID, err)
+	if _, err := (refund.Client{B: w.stripe.backend, Key: w.stripe.config.SecretKey}).New(params); err != nil && !(errors.As(err, &refused) && refused.Code == stripe.ErrorCodeChargeAlreadyRefunded) {
+		return 0, fmt.Errorf("refunding invoice %s: %w", in.ID, err)
 	}
-	return queueMail(ctx, tx, "second:"+sub.ID, userID, MailSecondCancelled, mailData{InvoiceID: in.ID, Amount: in.AmountPaid})
+	return in.AmountPaid, nil
 }
 
 // trialEnds queues the mail before the end of a trial that will be charged.
@@ -358,6 +470,8 @@ func (w *Worker) fetchInvoice(ctx context.Context, id string) (*stripe.Invoice, 
 
 // invoice writes an invoice as it is at Stripe, and queues the mails about its payment: one for each attempt that failed,
 // none while the first payment is still open, and one when a payment went through after all.
+//
+// spec:subscription-billing/10.1 spec:subscription-billing/10.2 spec:subscription-billing/10.3
 func (w *Worker) invoice(ctx context.Context, tx pgx.Tx, o eventObject, kind, source string) error {
 	customerID, id := string(o.Customer), o.ID
 	if err := LockCustomer(ctx, tx, customerID); err != nil {

@@ -1,5 +1,6 @@
 -- Subscription billing. The host project brings the table users(id uuid). All times are UTC, all amounts whole cents.
 
+-- spec:subscription-billing/4.1
 CREATE TYPE subscription_status AS ENUM (
   'incomplete', 'incomplete_expired', 'trialing', 'active', 'past_due', 'canceled', 'unpaid', 'paused'
 );
@@ -36,6 +37,7 @@ CREATE TABLE checkout_sessions (
 );
 CREATE UNIQUE INDEX checkout_sessions_one_open ON checkout_sessions (user_id) WHERE state = 'open';
 
+-- spec:subscription-billing/4.1
 CREATE TABLE subscriptions (
   id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
   user_id uuid NOT NULL REFERENCES users (id) ON DELETE RESTRICT,
@@ -64,9 +66,11 @@ CREATE TABLE subscriptions (
 );
 CREATE INDEX subscriptions_user ON subscriptions (user_id);
 CREATE INDEX subscriptions_customer ON subscriptions (stripe_customer_id);
+-- spec:subscription-billing/4.4
 CREATE UNIQUE INDEX subscriptions_one_live ON subscriptions (user_id)
   WHERE status IN ('trialing', 'active', 'past_due', 'unpaid', 'paused');
 
+-- spec:subscription-billing/14.1
 CREATE FUNCTION subscriptions_changed() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   IF TG_OP = 'UPDATE' THEN
@@ -130,6 +134,7 @@ CREATE TABLE change_requests (
   created_at timestamptz NOT NULL DEFAULT now(),
   finished_at timestamptz
 );
+-- spec:subscription-billing/11.4
 CREATE UNIQUE INDEX change_requests_one_open ON change_requests (subscription_id) WHERE state = 'open';
 
 -- The inbox: a delivery is one insert, a worker does the rest. received_at and processed_at are two facts: an event whose
@@ -183,6 +188,7 @@ CREATE INDEX audit_logs_subscription ON audit_logs (subscription_id);
 CREATE INDEX audit_logs_user ON audit_logs (user_id, id);
 CREATE UNIQUE INDEX audit_logs_once ON audit_logs (event_id, stripe_subscription_id) WHERE event_id IS NOT NULL;
 
+-- spec:subscription-billing/4.3
 CREATE FUNCTION audit_logs_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   RAISE EXCEPTION 'audit_logs is append-only';

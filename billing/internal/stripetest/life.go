@@ -62,6 +62,15 @@ func (s *Server) PayLater(session string) string {
 	return sub["id"].(string)
 }
 
+// Subscribe makes a customer with a subscription that was paid for, as a checkout would have. The events about it wait.
+func (s *Server) Subscribe(user, price string) (customer, subscription string) {
+	s.mu.Lock()
+	c := s.put(M{"id": s.id("cus"), "object": "customer", "metadata": M{"user_id": user}, "created": s.now})
+	o := s.put(M{"id": s.id("cs"), "object": "checkout.session", "status": "open", "customer": c["id"], "price": price, "user": user, "trial": "", "expires_at": s.now + Day})
+	s.mu.Unlock()
+	return c["id"].(string), s.Pay(o["id"].(string))
+}
+
 // newSubscription makes the subscription of a session. The lock is held.
 func (s *Server) newSubscription(o M) M {
 	p := s.objects[o["price"].(string)]
@@ -79,7 +88,7 @@ func (s *Server) newInvoice(sub M, cents int64, reason string) M {
 		intent = s.id("pi")
 	}
 	return s.put(M{"id": id, "object": "invoice", "customer": sub["customer"], "subscription": sub["id"], "amount_paid": 0, "amount_due": cents, "currency": item(sub)["price"].(M)["currency"], "status": "open",
-		"billing_reason": reason, "number": "N-" + strings.TrimPrefix(id, "in_test"), "hosted_invoice_url": "https://invoice.stripe.test/" + id, "created": s.now, "attempt_count": 0, "payment_intent": intent, "next_payment_attempt": nil,
+		"billing_reason": reason, "number": "N-" + strings.TrimLeft(strings.TrimPrefix(id, "in_"), "abcdefghijklmnopqrstuvwxyz"), "hosted_invoice_url": "https://invoice.stripe.test/" + id, "created": s.now, "attempt_count": 0, "payment_intent": intent, "next_payment_attempt": nil,
 		"period_start": sub["current_period_start"], "period_end": sub["current_period_end"]})
 }
 

@@ -108,6 +108,9 @@ func (s *Server) list(name string, f url.Values) (M, *apiError) {
 			if c := f.Get("customer"); c != "" && o["customer"] != c {
 				continue
 			}
+			if kind == "invoice" && (f.Get("subscription") != "" && o["subscription"] != f.Get("subscription") || f.Get("status") != "" && o["status"] != f.Get("status")) {
+				continue
+			}
 			if kind == "subscription" && f.Get("status") != "all" && o["status"] == "canceled" {
 				continue
 			}

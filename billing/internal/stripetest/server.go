@@ -47,6 +47,7 @@ type Server struct {
 	URL      string
 	Secret   string                    // that events are signed with
 	Validate func(*http.Request) error // asked first, with a body that can be read; nil for none
+	Name     string                    // part of every id, so that several doubles can share a database; "test" by default
 	Final    string                    // status of a subscription after its last failed attempt: canceled (the default) or unpaid
 
 	mu      sync.Mutex
@@ -177,7 +178,11 @@ func (s *Server) put(o M) M {
 
 func (s *Server) id(prefix string) string {
 	s.next++
-	return fmt.Sprintf("%s_test%04d", prefix, s.next)
+	name := s.Name
+	if name == "" {
+		name = "test"
+	}
+	return fmt.Sprintf("%s_%s%04d", prefix, name, s.next)
 }
 
 // An apiError is an answer of Stripe's that says no.
