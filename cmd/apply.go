@@ -198,7 +198,7 @@ func (a *app) runOptions(ctx context.Context, repo *git.Repo, t *target, o apply
 	if err := a.trusted(t.root, s); err != nil {
 		return tasks.Options{}, err
 	}
-	policy, err := s.policy(o.approve)
+	policy, policyOf, err := s.policy(o.approve, t.feature.Name)
 	if err != nil {
 		return tasks.Options{}, err
 	}
@@ -219,7 +219,7 @@ func (a *app) runOptions(ctx context.Context, repo *git.Repo, t *target, o apply
 	if err != nil {
 		return tasks.Options{}, err
 	}
-	opts.Sandbox, opts.Agent, opts.Policy = box, worker, policy
+	opts.Sandbox, opts.Agent, opts.Policy, opts.PolicyOf = box, worker, policy, a.fromTop(opts.Root, policyOf)
 	opts.AcceptRisk, opts.Jobs, opts.Attempts = o.acceptRisk, a.jobs(o, s, policy), first(o.attempts, s.user.Attempts, s.repo.Attempts)
 	opts.Timeout = first(o.timeout, time.Duration(s.user.Timeout), time.Duration(s.repo.Timeout))
 	opts.FailFast, opts.AssumeDone, opts.Only, opts.Until, opts.Skip, opts.Optional = o.failFast || !o.keepGoing, o.assumeDone, o.only, o.until, o.skip, o.optional
@@ -244,6 +244,16 @@ func (a *app) runOptions(ctx context.Context, repo *git.Repo, t *target, o apply
 		opts.Wait = 10 * time.Minute
 	}
 	return opts, nil
+}
+
+// fromTop turns a rule for paths of the workspace into one for paths of the repository.
+func (a *app) fromTop(root string, of func(string) tasks.Policy) func(string) tasks.Policy {
+	return func(name string) tasks.Policy {
+		if rel, ok := strings.CutPrefix(name, root+"/"); ok {
+			name = rel
+		}
+		return of(name)
+	}
 }
 
 // baseOptions are the options that apply and verify share.

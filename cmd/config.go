@@ -9,9 +9,11 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/bmatcuk/doublestar/v4"
 	"gopkg.in/yaml.v3"
 
 	"spec.example/spec/internal/sandbox"
@@ -28,7 +30,7 @@ type config struct {
 	SetupInputs []string               `yaml:"setup_inputs"`
 	Copy        []string               `yaml:"copy"`
 	Verify      verifyConfig           `yaml:"verify"`
-	Approve     string                 `yaml:"approve"`
+	Approve     approveConfig          `yaml:"approve"`
 	Jobs        int                    `yaml:"jobs"`
 	Attempts    int                    `yaml:"attempts"`
 	Timeout     duration               `yaml:"timeout"`
@@ -45,6 +47,76 @@ type agentConfig struct {
 	Env      []string `yaml:"env"`
 	Reads    []string `yaml:"reads"`
 	State    []string `yaml:"state"`
+}
+
+// An approveConfig is a policy, or a map of policies: "default", "feature:NAME" and patterns of paths.
+type approveConfig struct {
+	all  string            // for what nothing else says; "" where nothing does
+	by   map[string]string // by pattern or feature:NAME
+	keys []string          // of by, in the order of the file
+}
+
+func (c *approveConfig) UnmarshalYAML(n *yaml.Node) error {
+	if n.Kind == yaml.ScalarNode {
+		c.all = n.Value
+		return known(n)
+	}
+	if n.Kind != yaml.MappingNode {
+		return fmt.Errorf("line %d: approve is a policy, or a map of path patterns to policies", n.Line)
+	}
+	c.by = map[string]string{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := n.Content[i].Value, n.Content[i+1]
+		if err := known(value); err != nil {
+			return err
+		}
+		switch {
+		case key == "default":
+			c.all = value.Value
+			continue
+		case strings.HasPrefix(key, "feature:"):
+		case !doublestar.ValidatePattern(key):
+			return fmt.Errorf("line %d: %q is no path pattern", n.Content[i].Line, key)
+		}
+		if _, twice := c.by[key]; !twice {
+			c.keys = append(c.keys, key)
+		}
+		c.by[key] = value.Value
+	}
+	return nil
+}
+
+// known refuses a word that is no policy.
+func known(n *yaml.Node) error {
+	if n.Kind != yaml.ScalarNode || !slices.Contains([]string{"auto", "task", "file"}, n.Value) {
+		return fmt.Errorf("line %d: a policy is auto, task or file, not %q", n.Line, n.Value)
+	}
+	return nil
+}
+
+// of is what a configuration says of one path of a feature; base where it says nothing. Of several patterns that fit the
+// strictest counts.
+func (c approveConfig) of(feature, path string, base tasks.Policy) tasks.Policy {
+	said := tasks.Policy("")
+	for _, key := range c.keys {
+		name, isFeature := strings.CutPrefix(key, "feature:")
+		if isFeature && name == feature || !isFeature && path != "" && doublestar.MatchUnvalidated(key, path) {
+			said = strictest(said, tasks.Policy(c.by[key]))
+		}
+	}
+	return first(said, tasks.Policy(c.all), base)
+}
+
+// strictest is the policy that asks most often; "" asks least.
+func strictest(policies ...tasks.Policy) tasks.Policy {
+	order := []tasks.Policy{"", tasks.ApproveAuto, tasks.ApproveTask, tasks.ApproveFile}
+	most := tasks.Policy("")
+	for _, p := range policies {
+		if slices.Index(order, p) > slices.Index(order, most) {
+			most = p
+		}
+	}
+	return most
 }
 
 type verifyConfig struct {
@@ -185,26 +257,23 @@ func (c config) unsupported() string {
 	return ""
 }
 
-// policy is the strictest of what flag, user and repository say; looser than the default comes only from the flag or
-// the user.
-func (s settings) policy(flag string) (tasks.Policy, error) {
-	rank := map[string]int{"auto": 1, "task": 2, "file": 3}
-	for _, p := range []string{flag, s.user.Approve, s.repo.Approve} {
-		if p != "" && rank[p] == 0 {
-			return "", undecided("", "a policy is auto, task or file, not %q", p)
+// policy says how the files of a feature are approved: one for a result as a whole, and one a path. The user's own word is the
+// flag, else the user's configuration, else task; what the user's configuration says of a feature or a path stands over its
+// default. A repository's configuration can only ask more often than that.
+func (s settings) policy(flag, feature string) (whole tasks.Policy, of func(path string) tasks.Policy, err error) {
+	if flag != "" && !slices.Contains([]string{"auto", "task", "file"}, flag) {
+		return "", nil, undecided("", "a policy is auto, task or file, not %q", flag)
+	}
+	of = func(path string) tasks.Policy {
+		mine := s.user.Approve.of(feature, path, tasks.ApproveTask)
+		if flag != "" { // typed now: it stands over every default, and over a path's policy unless that is stricter
+			mine = tasks.Policy(flag)
+			own := approveConfig{by: s.user.Approve.by, keys: s.user.Approve.keys}
+			mine = strictest(mine, own.of(feature, path, ""))
 		}
+		return strictest(mine, s.repo.Approve.of(feature, path, ""))
 	}
-	chosen := "task"
-	if s.user.Approve != "" {
-		chosen = s.user.Approve
-	}
-	if flag != "" {
-		chosen = flag
-	}
-	if rank[s.repo.Approve] > rank[chosen] {
-		chosen = s.repo.Approve
-	}
-	return tasks.Policy(chosen), nil
+	return of(""), of, nil
 }
 
 // commands hashes what a repository's configuration would run, or is "" when it would run nothing.

@@ -75,6 +75,8 @@ func (l *live) text(e tasks.Event) string {
 		return "baseline: " + e.Message
 	case "task.started":
 		return fmt.Sprintf("%sstarted: %s (attempt %v)", task, e.Message, e.Data["attempt"])
+	case "task.brief":
+		return task + e.Message
 	case "task.verified":
 		return task + "verified: " + e.Message
 	case "task.landed":

@@ -32,9 +32,10 @@ type Options struct {
 	Prompt        *Prompt             // work without a specification, see Vibe; else nil
 	Steering      []spec.SteeringFile // beside the repository's: the user's own
 	Policy        Policy
-	AcceptRisk    []string // risk classes that the user accepts under auto
-	Jobs          int      // tasks at a time; default 1
-	Attempts      int      // tries a task; default 3
+	PolicyOf      func(path string) Policy // stricter or looser for a path that changed; nil for Policy everywhere
+	AcceptRisk    []string                 // risk classes that the user accepts under auto
+	Jobs          int                      // tasks at a time; default 1
+	Attempts      int                      // tries a task; default 3
 	Timeout       time.Duration
 	FailFast      bool
 	AssumeDone    bool // dependents of a task skipped at its gate go on

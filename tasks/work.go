@@ -120,6 +120,9 @@ func (r *run) try(ctx context.Context, s *slot, e *effort) (out outcome, done bo
 	}
 	if failure == "" && len(result.changes) == 0 && unchanged == "" && !byItself(h, t) && !t.Manual {
 		failure = "the result is empty: nothing was changed"
+		if said := r.lastWords(e.task).Said; said != "" {
+			failure += "; the agent said: " + oneLineOf(said, 200)
+		}
 	}
 	if failure == "" && !byItself(h, t) && !t.Manual {
 		hollow, err := r.commentsOnly(ctx, h.commit, result)
@@ -146,9 +149,28 @@ func (r *run) try(ctx context.Context, s *slot, e *effort) (out outcome, done bo
 	if r.o.NoLanding {
 		return outcome{task: e.task, status: landed}, true
 	}
-	a := approved{task: e.task, base: h.commit, tree: result.tree, patch: result.patch, inputs: t.Inputs(), attempt: e.attempt + 1, policy: r.o.Policy, by: r.by(h, t), unchanged: unchanged}
+	a := approved{task: e.task, base: h.commit, tree: result.tree, patch: result.patch, inputs: t.Inputs(), attempt: e.attempt + 1, policy: r.policyOf(result), by: r.by(h, t), unchanged: unchanged}
 	return r.gate(ctx, s, h, t, e, a, result, v)
 }
+
+// policyOf is the strictest policy of the files that a result changes.
+func (r *run) policyOf(result frozen) Policy {
+	if r.o.PolicyOf == nil || len(result.changes) == 0 {
+		return r.o.Policy
+	}
+	strictest := ApproveAuto
+	for _, c := range result.changes {
+		if p := r.o.PolicyOf(c.Path); p.stricter(strictest) {
+			strictest = p
+		}
+	}
+	return strictest
+}
+
+// stricter tells whether a policy asks more often than another.
+func (p Policy) stricter(than Policy) bool { return p.rank() > than.rank() }
+
+func (p Policy) rank() int { return slices.Index([]Policy{ApproveAuto, ApproveTask, ApproveFile}, p) }
 
 // by names who did the work, as the lock says it.
 func (r *run) by(h *head, t *plan.Task) string {
@@ -374,10 +396,10 @@ func (r *run) gate(ctx context.Context, s *slot, h *head, t *plan.Task, e *effor
 		return outcome{task: e.task, err: err}, true
 	}
 	var stop []Risk
-	if r.o.Policy == ApproveAuto && !t.Manual {
+	if a.policy == ApproveAuto && !t.Manual {
 		if stop = unannounced(found, r.o.AcceptRisk); len(stop) == 0 {
 			if classes := acceptedClasses(found, r.o.AcceptRisk); len(classes) > 0 {
-				a.gates = append(a.gates, trace.Gate{Policy: string(r.o.Policy), Diff: diffHash(result.diff), Risks: classes, Channel: "flag", Who: r.o.Who, Date: r.date()})
+				a.gates = append(a.gates, trace.Gate{Policy: string(a.policy), Diff: diffHash(result.diff), Risks: classes, Channel: "flag", Who: r.o.Who, Date: r.date()})
 			}
 			return r.approve(ctx, s, e, a, result.diff)
 		}
@@ -386,7 +408,7 @@ func (r *run) gate(ctx context.Context, s *slot, h *head, t *plan.Task, e *effor
 		return outcome{task: e.task, err: err}, true
 	}
 	fault("gate")
-	g := Gate{Task: t.ID, Title: t.Title, Policy: r.o.Policy, Files: result.changes, Diff: result.diff, Risks: found, Verified: r.honest(v, result, task), Said: r.lastWords(t.ID).Said, Cost: r.lastWords(t.ID).Cost,
+	g := Gate{Task: t.ID, Title: t.Title, Policy: a.policy, Files: result.changes, Diff: result.diff, Risks: found, Verified: r.honest(v, result, task), Said: r.lastWords(t.ID).Said, Cost: r.lastWords(t.ID).Cost,
 		Agent: r.agentName(), Adjusts: r.o.Agent != nil && r.o.Agent.Adjusts(), Dropped: result.dropped, Ignored: result.ignored, SlotDir: s.work.Path(), Before: e.accepted}
 	if r.o.Hand {
 		g.Agent, g.Adjusts, g.SlotDir = "hand", false, r.o.Repo.Dir
@@ -459,17 +481,17 @@ func (r *run) act(ctx context.Context, s *slot, e *effort, a approved, result fr
 		if len(d.Reject) > 0 {
 			return r.withoutRejected(ctx, s, e, a, d)
 		}
-		fact := trace.Gate{Policy: string(r.o.Policy), Diff: diffHash(result.diff), Channel: firstNonEmpty(d.By, "tty"), Who: r.o.Who, Date: r.date()}
+		fact := trace.Gate{Policy: string(a.policy), Diff: diffHash(result.diff), Channel: firstNonEmpty(d.By, "tty"), Who: r.o.Who, Date: r.date()}
 		for _, risk := range found {
 			if !risk.Announced && !slices.Contains(fact.Risks, risk.Class) {
 				fact.Risks = append(fact.Risks, risk.Class)
 			}
 		}
-		if r.o.Policy != ApproveFile {
+		if a.policy != ApproveFile {
 			a.gates = append(a.gates, fact)
 		}
 		for _, c := range result.changes {
-			if r.o.Policy == ApproveFile {
+			if a.policy == ApproveFile {
 				fact.Path = c.Path
 				a.gates = append(a.gates, fact)
 			}
@@ -558,7 +580,7 @@ func (r *run) gateKept(ctx context.Context, s *slot, e *effort, a approved) (out
 		return r.count(e, t.Inputs(), why)
 	}
 	old := a.ref
-	out, done := r.gate(ctx, s, h, t, e, approved{task: a.task, base: a.base, tree: a.tree, patch: a.patch, inputs: a.inputs, attempt: a.attempt, policy: r.o.Policy, by: a.by}, result, v)
+	out, done := r.gate(ctx, s, h, t, e, approved{task: a.task, base: a.base, tree: a.tree, patch: a.patch, inputs: a.inputs, attempt: a.attempt, policy: r.policyOf(result), by: a.by}, result, v)
 	if old != "" && out.err == nil {
 		if err := r.git.DeleteRef(ctx, old); err != nil {
 			return outcome{task: a.task, err: err}, true
@@ -618,6 +640,9 @@ func (r *run) withoutRejected(ctx context.Context, s *slot, e *effort, a approve
 		return r.count(e, t.Inputs(), "without the rejected files: "+why)
 	}
 	a.tree, a.patch = tree, result.patch
+	if a.policy != ApproveFile { // without what was rejected it may need less, but never less than it was shown under
+		a.policy = r.policyOf(result)
+	}
 	return r.gate(ctx, s, h, t, e, a, result, v)
 }
 
