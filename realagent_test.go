@@ -107,13 +107,23 @@ func call(name string, args map[string]any) toolCall {
 }
 
 func (m *scriptedModel) write(r chatRequest, dir, name, text string) toolCall {
-	tool, props := r.tool("write", "write_file")
+	return m.onFile(r, filepath.Join(dir, name), map[string]any{"content": text}, "write", "write_file")
+}
+
+func (m *scriptedModel) read(r chatRequest, dir, name string) toolCall {
+	return m.onFile(r, filepath.Join(dir, name), map[string]any{}, "read", "read_file")
+}
+
+// onFile calls a tool with a file; each agent calls the argument differently.
+func (m *scriptedModel) onFile(r chatRequest, file string, args map[string]any, tools ...string) toolCall {
+	tool, props := r.tool(tools...)
 	for _, key := range []string{"filePath", "file_path", "absolute_path", "path"} {
 		if _, ok := props[key]; ok {
-			return call(tool, map[string]any{key: filepath.Join(dir, name), "content": text})
+			args[key] = file
+			return call(tool, args)
 		}
 	}
-	m.t.Errorf("no tool to write with: %s has %v", tool, props)
+	m.t.Errorf("no tool like %s: %q has %v", tools, tool, props)
 	return toolCall{}
 }
 
@@ -145,7 +155,10 @@ func (m *scriptedModel) answer(r chatRequest) saying {
 	last := strings.Join(results, "\n")
 	switch {
 	case strings.Contains(brief, "please add milk"):
-		if step == 0 {
+		switch step { // some agents let nothing be written over that was not read
+		case 0:
+			return saying{calls: []toolCall{m.read(r, dir, "drink.txt")}}
+		case 1:
 			return saying{calls: []toolCall{m.write(r, dir, "drink.txt", "tea with milk\n")}}
 		}
 		return saying{text: "Milk is in it now."}
@@ -343,7 +356,7 @@ func realAgent(t *testing.T, name string) {
 	case "qwen":
 		w.env = append(w.env, "OPENAI_API_KEY=none-at-all", "OPENAI_BASE_URL="+server.URL+"/v1", "OPENAI_MODEL=scripted")
 	case "gemini":
-		w.env = append(w.env, "GEMINI_API_KEY=none-at-all", "GOOGLE_GEMINI_BASE_URL="+server.URL)
+		w.env = append(w.env, "GEMINI_API_KEY=none-at-all", "GOOGLE_GEMINI_BASE_URL="+server.URL, "GEMINI_MODEL=gemini-2.5-flash")
 		w.write(".gemini/settings.json", `{"security": {"auth": {"selectedType": "gemini-api-key"}}, "general": {"disableAutoUpdate": true}, "privacy": {"usageStatisticsEnabled": false}}`)
 	default:
 		t.Fatalf("nothing is known of how to point %s at a local model", name)

@@ -96,6 +96,16 @@ func (l look) patch(files []patchFile) string {
 	return b.String()
 }
 
+// plainPatch colours a text that is a patch and more.
+func (l look) plainPatch(text string) string {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		line = strings.TrimSuffix(line, "\n")
+		b.WriteString(l.paint(codeOf(line), clean(line)) + "\n")
+	}
+	return b.String()
+}
+
 // header says which file it is, and what happened to it beside its lines.
 func (f patchFile) header() string {
 	var notes []string

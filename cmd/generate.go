@@ -15,6 +15,7 @@ import (
 	"spec.example/spec/internal/sandbox"
 	"spec.example/spec/plan"
 	"spec.example/spec/spec"
+	"spec.example/spec/tasks"
 )
 
 // drafts is how often an agent may write a document before its findings are the user's to mend.
@@ -32,79 +33,29 @@ func (a *app) generate(ctx context.Context, root, prompt string, o newOptions) (
 	if _, err := os.Lstat(filepath.Join(root, filepath.FromSlash(dir))); err == nil {
 		return "", undecided("spec new --name another-name PROMPT", "%s exists already", dir)
 	}
-	s, err := a.settings(root)
+	w, err := a.draftsman(root, slug, o.agent)
 	if err != nil {
 		return "", err
 	}
-	if err := a.trusted(root, s); err != nil {
-		return "", err
-	}
-	if o.agent == "blueprint" {
-		return "", undecided("spec agents", "the blueprint writes billing only; name another agent")
-	}
-	worker, err := a.agentNamed(s, o.agent)
-	if err != nil {
-		return "", err
-	}
-	box, err := s.sandbox()
-	if err != nil {
-		return "", err
-	}
-	work, err := os.MkdirTemp("", "spec-new-")
-	if err != nil {
-		return "", err
-	}
-	defer os.RemoveAll(work)
-	temp, err := os.MkdirTemp("", "spec-")
-	if err != nil {
-		return "", err
-	}
-	defer os.RemoveAll(temp)
+	defer w.close()
 	first := "requirements.md"
 	if o.bug {
 		first = "bugfix.md"
 	}
-	policy := sandbox.Base(a.w.Env).With(append(box.Reads, root), append(box.Writes, work, temp))
 	for n, name := range []string{first, "design.md", "tasks.md"} {
-		problems := ""
-		for try := 1; ; try++ {
-			a.progress("%s writes %s (draft %d)", o.agent, name, try)
-			var log io.Writer = io.Discard
-			if a.verbose {
-				log = a.w.Stderr
-			}
-			private, err := os.MkdirTemp(temp, "")
-			if err != nil {
-				return "", err
-			}
-			result, err := worker.Run(ctx, agent.Job{Feature: slug, Task: name, Attempt: try, Dir: work, Temp: private, Log: log, Policy: policy,
-				Brief: generationBrief(root, prompt, name, problems), Env: sandbox.Environment(a.w.Env, box.Env, []string{"HOME=" + a.w.env("HOME")}),
-				Ask: func(ctx context.Context, q agent.Question) (agent.Answer, error) { return a.question(ctx, name, q) }})
-			if ctx.Err() != nil {
-				return "", &failure{exitInterrupted, errors.New("interrupted; nothing was written"), ""}
-			}
-			if errors.Is(err, agent.ErrParked) {
-				return "", waits("spec new at a terminal", "the agent has a question, and nobody can be asked here")
-			}
-			if err != nil {
-				return "", no("spec agents "+o.agent+" --try", "%s: %v", name, err)
-			}
-			if problems = draftProblems(work, name); problems == "" {
-				break
-			}
-			if try == drafts {
-				return "", no("write it by hand: spec new --blueprint none", "%s is not usable after %d drafts:\n%s\n%s", name, drafts, problems, shorten(oneLine(result.Said), 200))
-			}
+		brief := func(problems string) []byte { return generationBrief(root, prompt, name, problems) }
+		if err := w.write(ctx, name, brief, func() string { return draftProblems(w.work, name) }); err != nil {
+			return "", err
 		}
 		if n < 2 && !o.quick {
-			if err := a.looksGood(ctx, work, name); err != nil {
+			if err := a.looksGood(ctx, w.work, name); err != nil {
 				return "", err
 			}
 		}
 	}
 	files := map[string][]byte{".config.kiro": []byte("{\"specId\": \"" + spec.NewID(prompt) + "\", \"workflowType\": \"requirements-first\", \"specType\": \"" + map[bool]string{true: "bugfix", false: "feature"}[o.bug] + "\"}\n")}
 	for _, name := range []string{first, "design.md", "tasks.md"} {
-		if files[name], err = readRegular(filepath.Join(work, name)); err != nil {
+		if files[name], err = readRegular(filepath.Join(w.work, name)); err != nil {
 			return "", err
 		}
 	}
@@ -113,6 +64,96 @@ func (a *app) generate(ctx context.Context, root, prompt string, o newOptions) (
 	}
 	fmt.Fprintf(a.w.Stdout, "\nWritten by %s; nobody has approved it.\nNext: read it, then: spec approve %s\n", o.agent, slug)
 	return slug, nil
+}
+
+// A draftsman is an agent that writes documents in a directory of its own; it can read the project, and change nothing there.
+type draftsman struct {
+	a       *app
+	name    string
+	feature string
+	worker  agent.Agent
+	work    string
+	temp    string
+	policy  sandbox.Policy
+	env     []string
+}
+
+func (a *app) draftsman(root, feature, name string) (*draftsman, error) {
+	s, err := a.settings(root)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.trusted(root, s); err != nil {
+		return nil, err
+	}
+	if name = first(name, s.user.Agent, s.repo.Agent, "blueprint"); name == "blueprint" {
+		return nil, undecided("spec agents", "the blueprint writes billing only; name another agent with --agent")
+	}
+	worker, err := a.agentNamed(s, name)
+	if err != nil {
+		return nil, err
+	}
+	box, err := s.sandbox()
+	if err != nil {
+		return nil, err
+	}
+	w := &draftsman{a: a, name: name, feature: feature, worker: worker}
+	if w.work, err = os.MkdirTemp("", "spec-new-"); err != nil {
+		return nil, err
+	}
+	if w.temp, err = os.MkdirTemp("", "spec-"); err != nil {
+		w.close()
+		return nil, err
+	}
+	w.policy = sandbox.Base(a.w.Env).With(append(box.Reads, root), append(box.Writes, w.work, w.temp))
+	w.policy.Mode = first(box.Mode, w.policy.Mode)
+	w.env = sandbox.Environment(a.w.Env, box.Env, []string{"HOME=" + a.w.env("HOME")})
+	return w, nil
+}
+
+func (w *draftsman) close() {
+	os.RemoveAll(w.work)
+	if w.temp != "" {
+		os.RemoveAll(w.temp)
+	}
+}
+
+// write has the agent write until nothing is wrong with its draft, three times at most.
+func (w *draftsman) write(ctx context.Context, what string, brief func(problems string) []byte, wrong func() string) error {
+	problems := ""
+	for try := 1; ; try++ {
+		w.a.progress("%s writes %s (draft %d)", w.name, what, try)
+		var log io.Writer = io.Discard
+		if w.a.verbose {
+			log = w.a.w.Stderr
+		}
+		private, err := os.MkdirTemp(w.temp, "")
+		if err != nil {
+			return err
+		}
+		result, err := w.worker.Run(ctx, agent.Job{Feature: w.feature, Task: what, Attempt: try, Dir: w.work, Temp: private, Log: log, Policy: w.policy, Brief: brief(problems), Env: w.env,
+			Ask: func(ctx context.Context, q agent.Question) (agent.Answer, error) {
+				answer, err := w.a.question(ctx, what, q)
+				if errors.Is(err, tasks.ErrNoPerson) {
+					err = agent.ErrParked
+				}
+				return answer, err
+			}})
+		switch {
+		case ctx.Err() != nil:
+			return &failure{exitInterrupted, errors.New("interrupted; nothing was written"), ""}
+		case errors.Is(err, agent.ErrParked):
+			return waits("the same at a terminal", "the agent has a question, and nobody can be asked here")
+		case err != nil:
+			return no("spec agents "+w.name+" --try", "%s: %v", what, err)
+		}
+		if problems = wrong(); problems == "" {
+			return nil
+		}
+		if try == drafts {
+			return no("write it by hand: spec new --blueprint none", "%s is not usable after %d drafts:\n%s\n%s", what, drafts, problems, shorten(oneLine(result.Said), 200))
+		}
+	}
 }
 
 // readRegular reads a file that an agent made: a link could lead anywhere.

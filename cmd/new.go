@@ -45,7 +45,7 @@ func (a *app) newVerb() *cobra.Command {
 	c.Flags().StringVar(&o.name, "name", "", "name of the feature's directory, where no blueprint gives it")
 	c.Flags().StringVar(&o.agent, "agent", "", "have agent `NAME` write the documents")
 	c.Flags().BoolVar(&o.quick, "quick", false, "with --agent: do not ask between the documents")
-	c.Flags().BoolVar(&o.bug, "bug", false, "with --agent: write bugfix.md instead of requirements.md")
+	c.Flags().BoolVar(&o.bug, "bug", false, "the bugfix form: what happens, what should, and what must stay")
 	return c
 }
 
@@ -61,8 +61,10 @@ func (a *app) create(ctx context.Context, prompt string, o newOptions) (string, 
 	switch {
 	case o.agent != "":
 		return a.generate(ctx, root, prompt, o)
-	case o.quick || o.bug:
-		return "", undecided("spec new --agent NAME PROMPT", "--quick and --bug go with --agent")
+	case o.quick:
+		return "", undecided("spec new --agent NAME PROMPT", "--quick goes with --agent")
+	case o.bug:
+		return a.bugInterview(ctx, root, prompt, o.name)
 	}
 	switch o.blueprint {
 	case "none":
@@ -216,48 +218,105 @@ type answers struct {
 	Prompt, Title, Who, What, Shows, Down, Slow, Twice, Secret string
 }
 
-// interview asks what a specification needs to know, or leaves the questions open where nobody can be asked.
-func (a *app) interview(ctx context.Context, root, prompt, name string) (string, error) {
-	in := answers{Prompt: oneLine(prompt), Title: title(prompt)}
-	slug := first(name, slugify(prompt))
+// place picks the directory of a new feature.
+func (a *app) place(root, prompt, name string) (slug, dir string, err error) {
+	slug = first(name, slugify(prompt))
 	if slug == "" || slug != slugify(slug) {
-		return "", undecided("spec new --name my-feature PROMPT", "a feature's name is lower-case letters, digits and hyphens")
+		return "", "", undecided("spec new --name my-feature PROMPT", "a feature's name is lower-case letters, digits and hyphens")
 	}
-	dir := path.Join(".kiro/specs", slug)
+	dir = path.Join(".kiro/specs", slug)
 	if _, err := os.Lstat(filepath.Join(root, filepath.FromSlash(dir))); err == nil {
-		return "", undecided("spec new --name another-name PROMPT", "%s exists already", dir)
+		return "", "", undecided("spec new --name another-name PROMPT", "%s exists already", dir)
 	}
-	if tty, err := a.terminal(); err == nil {
-		defer tty.close()
-		tty.printf("A few questions; Enter leaves a point open.\n")
-		for _, q := range []struct {
-			text string
-			to   *string
-		}{
-			{"Who wants it (a user, an administrator, …)? ", &in.Who},
-			{"What do they want to do (see the time, export their data, …)? ", &in.What},
-			{"What shows that it worked (the page shows the time, …)? The System shall … ", &in.Shows},
-			{"What happens when a third party it needs is down? ", &in.Down},
-			{"How long may it take, and what happens after that? ", &in.Slow},
-			{"What happens when the same request comes twice? ", &in.Twice},
-			{"What data must never be logged? ", &in.Secret},
-		} {
-			if *q.to, err = tty.line(q.text); err != nil || ctx.Err() != nil {
-				return "", &failure{exitInterrupted, fmt.Errorf("interrupted; nothing was written"), ""}
-			}
-			*q.to = oneLine(clean(*q.to))
+	return slug, dir, nil
+}
+
+// asked is one question of an interview.
+type asked struct {
+	text string
+	to   *string
+}
+
+// askAll asks at a terminal, where there is one; an empty answer leaves a point open.
+func (a *app) askAll(ctx context.Context, questions []asked) error {
+	tty, err := a.terminal()
+	if err != nil {
+		return nil
+	}
+	defer tty.close()
+	tty.printf("A few questions; Enter leaves a point open.\n")
+	for _, q := range questions {
+		if *q.to, err = tty.line(q.text); err != nil || ctx.Err() != nil {
+			return &failure{exitInterrupted, fmt.Errorf("interrupted; nothing was written"), ""}
 		}
+		*q.to = oneLine(clean(*q.to))
 	}
-	files, err := skeleton(in)
+	return nil
+}
+
+// A bug is what the interview about one learnt.
+type bug struct{ Prompt, Title, When, Happens, Should, Stays string }
+
+// bugInterview writes the bugfix form: the bug is shown by a test that fails before it is mended.
+func (a *app) bugInterview(ctx context.Context, root, prompt, name string) (string, error) {
+	in := bug{Prompt: oneLine(prompt), Title: title(prompt)}
+	slug, dir, err := a.place(root, prompt, name)
 	if err != nil {
 		return "", err
 	}
-	if err := a.writeAll(root, dir, files); err != nil {
+	if err := a.askAll(ctx, []asked{
+		{"When does it happen (a cart is empty, …)? WHEN ", &in.When},
+		{"What happens then (it divides by zero, …)? THEN the system ", &in.Happens},
+		{"What should happen instead? THEN the system SHALL ", &in.Should},
+		{"What close to it must stay as it is? THE system SHALL CONTINUE TO ", &in.Stays},
+	}); err != nil {
 		return "", err
 	}
-	open := bytes.Count(slices.Concat(files["requirements.md"], files["design.md"], files["tasks.md"]), []byte(openPoint))
-	fmt.Fprintf(a.w.Stdout, "\n%d open points are marked %s…]; spec approve refuses them.\nNext: edit %s/requirements.md, then: spec approve %s requirements\n", open, openPoint, dir, slug)
-	return slug, nil
+	files, err := filled(in, map[string]string{"bugfix.md": skeletonBug, "design.md": skeletonBugDesign, "tasks.md": skeletonBugTasks})
+	if err != nil {
+		return "", err
+	}
+	files[".config.kiro"] = []byte("{\"specId\": \"" + spec.NewID(in.Prompt) + "\", \"workflowType\": \"requirements-first\", \"specType\": \"bugfix\"}\n")
+	return slug, a.writeNew(root, dir, slug, "bugfix.md", files)
+}
+
+// writeNew writes a new feature and says what is open in it.
+func (a *app) writeNew(root, dir, slug, first string, files map[string][]byte) error {
+	if err := a.writeAll(root, dir, files); err != nil {
+		return err
+	}
+	open := 0
+	for _, data := range files {
+		open += bytes.Count(data, []byte(openPoint))
+	}
+	fmt.Fprintf(a.w.Stdout, "\n%d open points are marked %s…]; spec approve refuses them.\nNext: edit %s/%s, then: spec approve %s requirements\n", open, openPoint, dir, first, slug)
+	return nil
+}
+
+// interview asks what a specification needs to know, or leaves the questions open where nobody can be asked.
+func (a *app) interview(ctx context.Context, root, prompt, name string) (string, error) {
+	in := answers{Prompt: oneLine(prompt), Title: title(prompt)}
+	slug, dir, err := a.place(root, prompt, name)
+	if err != nil {
+		return "", err
+	}
+	if err := a.askAll(ctx, []asked{
+		{"Who wants it (a user, an administrator, …)? ", &in.Who},
+		{"What do they want to do (see the time, export their data, …)? ", &in.What},
+		{"What shows that it worked (the page shows the time, …)? The System shall … ", &in.Shows},
+		{"What happens when a third party it needs is down? ", &in.Down},
+		{"How long may it take, and what happens after that? ", &in.Slow},
+		{"What happens when the same request comes twice? ", &in.Twice},
+		{"What data must never be logged? ", &in.Secret},
+	}); err != nil {
+		return "", err
+	}
+	files, err := filled(in, map[string]string{"requirements.md": skeletonRequirements, "design.md": skeletonDesign, "tasks.md": skeletonTasks})
+	if err != nil {
+		return "", err
+	}
+	files[".config.kiro"] = []byte("{\"specId\": \"" + spec.NewID(in.Prompt) + "\", \"workflowType\": \"requirements-first\", \"specType\": \"feature\"}\n")
+	return slug, a.writeNew(root, dir, slug, "requirements.md", files)
 }
 
 func title(prompt string) string {
@@ -279,9 +338,10 @@ func slugify(prompt string) string {
 	return strings.Join(words, "-")
 }
 
-func skeleton(in answers) (map[string][]byte, error) {
-	files := map[string][]byte{".config.kiro": []byte("{\"specId\": \"" + spec.NewID(in.Prompt) + "\", \"workflowType\": \"requirements-first\", \"specType\": \"feature\"}\n")}
-	for name, text := range map[string]string{"requirements.md": skeletonRequirements, "design.md": skeletonDesign, "tasks.md": skeletonTasks} {
+// filled fills in templates; what is not known stays an open point.
+func filled(in any, texts map[string]string) (map[string][]byte, error) {
+	files := map[string][]byte{}
+	for name, text := range texts {
 		t, err := template.New(name).Funcs(template.FuncMap{"or": orOpen}).Parse(text)
 		if err != nil {
 			return nil, err
@@ -344,4 +404,55 @@ const skeletonTasks = `# Implementation Plan
 
 - [ ] 1. {{or "" "the first piece that can be built and tested alone"}}
   - _Requirements: 1.1, 1.2, 1.3, 1.4, 1.5_
+`
+
+const skeletonBug = `# Bugfix Requirements Document
+
+## Introduction
+
+{{.Prompt}}
+
+## Bug Analysis
+
+### Current Behavior (Defect)
+
+1.1 WHEN {{or .When "when does it happen"}} THEN the system {{or .Happens "what happens"}}
+
+### Expected Behavior (Correct)
+
+2.1 WHEN {{or .When "when does it happen"}} THEN the system SHALL {{or .Should "what should happen instead"}}
+
+### Unchanged Behavior (Regression Prevention)
+
+3.1 WHEN anything else is asked for THEN the system SHALL CONTINUE TO {{or .Stays "what close to it must stay as it is"}}
+`
+
+const skeletonBugDesign = `# Design Document
+
+## Overview
+
+{{or "" "what the cause is, and where"}}
+
+## Correctness Properties
+
+### Property 1: The bug is gone
+
+**Validates: Requirements 2.1**
+
+### Property 2: Nothing else changed
+
+**Validates: Requirements 3.1**
+`
+
+const skeletonBugTasks = `# Implementation Plan
+
+- [ ] 1. Write the bug condition exploration test
+  - It fails on the code as it is: that shows the bug
+  - _Requirements: 1.1, 2.1_
+- [ ] 2. Write preservation tests
+  - They pass on the code as it is
+  - _Requirements: 3.1_
+- [ ] 3. Mend the bug: {{.Title}}
+  - The exploration test of task 1 passes, and so do all the others
+  - _Requirements: 2.1, 3.1_
 `

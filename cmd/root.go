@@ -152,7 +152,7 @@ func (a *app) root() *cobra.Command {
 		verbs     []*cobra.Command
 	}{
 		{"start", "Start:", []*cobra.Command{a.initVerb(), a.demoVerb(), a.newVerb(), a.adoptVerb(), a.importVerb(), a.doctorVerb()}},
-		{"spec", "Spec:", []*cobra.Command{a.approveVerb(), a.checkVerb(), a.fixVerb(), a.explainVerb()}},
+		{"spec", "Spec:", []*cobra.Command{a.refineVerb(), a.approveVerb(), a.checkVerb(), a.fixVerb(), a.explainVerb()}},
 		{"plan", "Plan:", []*cobra.Command{a.planVerb(), a.statusVerb(), a.listVerb(), a.showVerb()}},
 		{"apply", "Apply:", []*cobra.Command{a.applyVerb(), a.landVerb(), a.undoVerb(), a.answerVerb(), a.vibeVerb(), a.tickVerb(), a.runsVerb()}},
 		{"prove", "Prove:", []*cobra.Command{a.verifyVerb(), a.proveVerb(), a.summaryVerb()}},
