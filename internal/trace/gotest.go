@@ -26,7 +26,8 @@ type Result struct {
 	Package string
 	Name    string // with "/" before the names of sub-tests
 	Outcome Outcome
-	Output  string // the end of what it printed
+	Output  string     // the end of what it printed
+	report  *junitCase // where it comes of a report of another runner
 }
 
 // Results are the report of one run.
@@ -177,14 +178,14 @@ func (rs *Results) Of(t *Test) Outcome {
 	if x := rs.byName[t.Package+"\x00"+t.Name]; x != nil {
 		return x.Outcome
 	}
-	return NotRun
+	return rs.foreignOf(t)
 }
 
 // Failed lists the names of tests that failed or timed out, as package and name.
 func (rs *Results) Failed() []string {
 	var names []string
 	for _, x := range rs.all {
-		if x.Outcome == Failed || x.Outcome == TimedOut {
+		if x.Outcome == Failed || x.Outcome == TimedOut || x.Outcome == Flaky {
 			names = append(names, x.Package+" "+x.Name)
 		}
 	}
@@ -216,7 +217,7 @@ func (rs *Results) Packages() []string {
 func (rs *Results) CountsOf(pkg string) Counts {
 	var c Counts
 	for _, x := range rs.all {
-		if strings.Contains(x.Name, "/") || pkg != "" && x.Package != pkg {
+		if x.report == nil && strings.Contains(x.Name, "/") || pkg != "" && x.Package != pkg {
 			continue
 		}
 		switch x.Outcome {
