@@ -127,6 +127,7 @@ type verifyConfig struct {
 	Timeout  duration       `yaml:"timeout"`
 	Tags     string         `yaml:"tags"`
 	JUnit    string         `yaml:"junit"`
+	Preset   string         `yaml:"preset"`
 	Coverage coverageConfig `yaml:"coverage"`
 }
 
@@ -190,7 +191,7 @@ func explainYAML(err error) string {
 }
 
 func configKeys() []string {
-	return strings.Fields("agent agents setup setup_inputs copy verify approve jobs attempts timeout sandbox branch notify hooks disk protocol command env reads state fetch build test landing tags junit coverage target file mode writes")
+	return strings.Fields("agent agents setup setup_inputs copy verify approve jobs attempts timeout sandbox branch notify hooks disk protocol command env reads state fetch build test landing tags junit preset coverage target file mode writes")
 }
 
 // nearest returns the name with the smallest edit distance, or "" where none is near.
@@ -234,6 +235,11 @@ func (a *app) settings(root string) (settings, error) {
 		}
 	}
 	for _, c := range []config{s.user, s.repo} {
+		if c.Verify.Preset != "" {
+			if _, err := (tasks.Verification{}).WithPreset(c.Verify.Preset); err != nil {
+				return s, undecided("verify: {test: COMMAND, junit: PATH}", "configuration: %v", err)
+			}
+		}
 		if key := c.unsupported(); key != "" {
 			return s, undecided("take it out", "configuration: %s is not supported yet, and would do nothing", key)
 		}
@@ -248,7 +254,7 @@ func (c config) unsupported() string {
 		set  bool
 	}{
 		{"setup_inputs", len(c.SetupInputs) > 0}, {"notify", c.Notify != ""}, {"hooks", c.Hooks != ""}, {"disk", c.Disk != ""},
-		{"verify.landing", c.Verify.Landing != ""}, {"verify.junit", c.Verify.JUnit != ""}, {"verify.coverage.file", c.Verify.Coverage.File != ""},
+		{"verify.landing", c.Verify.Landing != ""}, {"verify.coverage.file", c.Verify.Coverage.File != ""},
 	} {
 		if k.set {
 			return k.name
@@ -307,8 +313,14 @@ func first[T comparable](values ...T) T {
 
 func (s settings) verification() tasks.Verification {
 	u, r := s.user.Verify, s.repo.Verify
-	return tasks.Verification{Fetch: first(u.Fetch, r.Fetch), Build: first(u.Build, r.Build), Test: first(u.Test, r.Test), Landing: first(u.Landing, r.Landing),
-		Timeout: time.Duration(first(u.Timeout, r.Timeout)), Tags: first(u.Tags, r.Tags)}
+	v := tasks.Verification{Fetch: first(u.Fetch, r.Fetch), Build: first(u.Build, r.Build), Test: first(u.Test, r.Test), Landing: first(u.Landing, r.Landing),
+		Timeout: time.Duration(first(u.Timeout, r.Timeout)), Tags: first(u.Tags, r.Tags), JUnit: first(u.JUnit, r.JUnit)}
+	if preset := first(u.Preset, r.Preset); preset != "" {
+		if with, err := v.WithPreset(preset); err == nil { // another name was refused when it was read
+			v = with
+		}
+	}
+	return v
 }
 
 func (s settings) sandbox() (tasks.Sandbox, error) {

@@ -23,6 +23,8 @@ type verifyOptions struct {
 	frozen    bool
 	commit    bool
 	criterion string
+	since     string
+	tagged    bool
 }
 
 func (a *app) verifyVerb() *cobra.Command {
@@ -31,7 +33,8 @@ func (a *app) verifyVerb() *cobra.Command {
 		Use:   "verify [FEATURE]",
 		Short: "Run the tests that prove criteria, and record what was seen to pass",
 		Long: "Verify builds and tests the checkout as it is (uncommitted changes included) in a directory of its own, inside the\n" +
-			"sandbox, and writes a fact for each criterion whose tagged tests all passed. With --frozen it writes nothing, and ends\nwith 1 where a recorded fact is no longer true.",
+			"sandbox, and writes a fact for each criterion whose tagged tests all passed. With --frozen it writes nothing, and ends\nwith 1 where a recorded fact is no longer true.\n\n" +
+			"Without --criterion, --changed-since or --tagged every test is run, and coverage is measured; with one of them one go\ntest runs the tests of those criteria alone. A test that failed is run once more: one that passes then is flaky, which\nis no pass.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			ctx, cancel := a.prompt(c.Context())
@@ -41,7 +44,9 @@ func (a *app) verifyVerb() *cobra.Command {
 	}
 	c.Flags().BoolVar(&o.frozen, "frozen", false, "compare with the recorded facts and write nothing (for CI)")
 	c.Flags().BoolVar(&o.commit, "commit", false, "commit spec.lock where it changed")
-	c.Flags().StringVar(&o.criterion, "criterion", "", "report only criterion `ID`")
+	c.Flags().StringVar(&o.criterion, "criterion", "", "only the tests of criterion `ID`")
+	c.Flags().StringVar(&o.since, "changed-since", "", "only the tests of criteria whose words, tests or code are not those of the commit `REV`")
+	c.Flags().BoolVar(&o.tagged, "tagged", false, "only tests that are tagged for criteria")
 	return c
 }
 
@@ -50,18 +55,20 @@ type proof struct {
 	Criterion string   `json:"criterion"`
 	Text      string   `json:"text"`
 	Tests     []string `json:"tests"`
-	Result    string   `json:"result"` // passed, failed, skipped, not run, no test
+	Result    string   `json:"result"` // passed, failed, flaky, timed out, skipped, not run, no test
+	Breaks    string   `json:"breaks"` // noticed by the tests, of those that spec prove made; "" for none
 	Problem   string   `json:"problem,omitempty"`
 }
 
 type verification struct {
-	Version  int     `json:"version"`
-	Feature  string  `json:"feature"`
-	OK       bool    `json:"ok"`
-	Summary  string  `json:"summary"`
-	Coverage float64 `json:"coverage"` // per cent of statements; -1 where it was not measured
-	Criteria []proof `json:"criteria"`
-	Written  bool    `json:"written"`
+	Version        int     `json:"version"`
+	Feature        string  `json:"feature"`
+	OK             bool    `json:"ok"`
+	Summary        string  `json:"summary"`
+	Coverage       float64 `json:"coverage"` // per cent of statements; -1 where it was not measured
+	CoverageTarget int     `json:"coverageTarget"`
+	Criteria       []proof `json:"criteria"`
+	Written        bool    `json:"written"`
 }
 
 func (a *app) verify(ctx context.Context, name string, o verifyOptions) error {
@@ -73,16 +80,42 @@ func (a *app) verify(ctx context.Context, name string, o verifyOptions) error {
 	if err != nil {
 		return err
 	}
-	run, err := a.verifyTree(ctx, repo, targets[0])
+	chosen, err := a.selectTests(ctx, targets, o)
 	if err != nil {
 		return err
 	}
-	if err := a.keepVerify(ctx, repo, run); err != nil {
+	if !chosen.whole && len(chosen.tests) == 0 {
+		for _, t := range targets {
+			v := verification{Version: 1, Feature: t.feature.Name, OK: true, Summary: "no test to run", Coverage: -1, Criteria: []proof{}}
+			for _, c := range chosen.criteria[t.feature.Name] {
+				v.Criteria = append(v.Criteria, proof{Criterion: c.ID, Text: c.Text, Tests: []string{}, Result: "no test"})
+			}
+			if err := a.showVerification(v, &tasks.VerifiedTree{Verified: tasks.Verified{OK: true}}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	var args []string
+	if !chosen.whole {
+		args = goArgs(targets[0].root, chosen.tests)
+	}
+	run, err := a.verifyTree(ctx, repo, targets[0], args)
+	if err != nil {
+		return err
+	}
+	if args != nil {
+		run.Coverage = -1 // of a part of the tests it would say nothing
+	} else if err := a.keepVerify(ctx, repo, run); err != nil {
+		return err
+	}
+	unsteady, err := a.flaky(ctx, repo, targets[0], run, chosen.tests)
+	if err != nil {
 		return err
 	}
 	failed := false
 	for _, t := range targets {
-		v, err := a.verifyFeature(ctx, repo, t, run, o)
+		v, err := a.verifyFeature(ctx, repo, t, run, chosen.criteria[t.feature.Name], unsteady, o)
 		if err != nil {
 			return err
 		}
@@ -117,7 +150,7 @@ func (a *app) managed(name string) ([]*target, error) {
 }
 
 // verifyTree runs the tests on the checkout as it is.
-func (a *app) verifyTree(ctx context.Context, repo *git.Repo, t *target) (*tasks.VerifiedTree, error) {
+func (a *app) verifyTree(ctx context.Context, repo *git.Repo, t *target, goArgs []string) (*tasks.VerifiedTree, error) {
 	s, err := a.settings(t.root)
 	if err != nil {
 		return nil, err
@@ -129,6 +162,7 @@ func (a *app) verifyTree(ctx context.Context, repo *git.Repo, t *target) (*tasks
 	if err != nil {
 		return nil, err
 	}
+	opts.Verify.GoArgs = goArgs
 	if opts.Sandbox, err = s.sandbox(); err != nil {
 		return nil, err
 	}
@@ -143,22 +177,16 @@ func (a *app) verifyTree(ctx context.Context, repo *git.Repo, t *target) (*tasks
 }
 
 // verifyFeature compares what was seen with a feature's lock, and writes it there unless frozen.
-func (a *app) verifyFeature(ctx context.Context, repo *git.Repo, t *target, run *tasks.VerifiedTree, o verifyOptions) (verification, error) {
-	v := verification{Version: 1, Feature: t.feature.Name, OK: run.OK, Summary: run.Summary, Coverage: run.Coverage, Criteria: []proof{}}
+func (a *app) verifyFeature(ctx context.Context, repo *git.Repo, t *target, run *tasks.VerifiedTree, criteria []*spec.Requirement, unsteady map[string]bool, o verifyOptions) (verification, error) {
+	v := verification{Version: 1, Feature: t.feature.Name, OK: run.OK, Summary: run.Summary, Coverage: run.Coverage, CoverageTarget: a.coverageTarget(t), Criteria: []proof{}}
 	seen := trace.Proven(t.feature, run.Index, run.Results)
-	for _, c := range t.feature.Criteria() {
-		if o.criterion != "" && c.ID != o.criterion {
-			continue
-		}
-		p := a.proofOf(t, run, c, seen)
+	for _, c := range criteria {
+		p := a.proofOf(t, run, c, unsteady)
 		if o.frozen {
-			p.Problem = frozenProblem(t.lock, c, seen)
+			p.Problem = first(frozenProblem(t.lock, c, seen), p.Problem)
 		}
 		v.OK = v.OK && p.Problem == "" && (p.Result == "passed" || p.Result == "no test")
 		v.Criteria = append(v.Criteria, p)
-	}
-	if o.criterion != "" && len(v.Criteria) == 0 {
-		return v, undecided("spec show "+t.feature.Name, "no criterion %s in %s", o.criterion, t.feature.Name)
 	}
 	if o.frozen {
 		return v, nil
@@ -185,13 +213,35 @@ func (a *app) verifyFeature(ctx context.Context, repo *git.Repo, t *target, run 
 	return v, nil
 }
 
+// coverageTarget is the share of statements that tests are to run, in per cent.
+func (a *app) coverageTarget(t *target) int {
+	s, err := a.settings(t.root)
+	if err != nil {
+		return 80
+	}
+	return first(s.user.Verify.Coverage.Target, s.repo.Verify.Coverage.Target, 80)
+}
+
 // proofOf says how a criterion's tests did.
-func (a *app) proofOf(t *target, run *tasks.VerifiedTree, c *spec.Requirement, seen map[string][]trace.Ran) proof {
+func (a *app) proofOf(t *target, run *tasks.VerifiedTree, c *spec.Requirement, unsteady map[string]bool) proof {
 	p := proof{Criterion: c.ID, Text: c.Text, Tests: []string{}, Result: "passed"}
 	for _, test := range run.Index.Tests(t.feature.Name, c.ID) {
 		p.Tests = append(p.Tests, test.File+" "+test.Name)
-		if r := string(run.Results.Of(test)); r != "passed" {
-			p.Result = r
+		r := run.Results.Of(test)
+		if unsteady[test.File+" "+test.Name] {
+			r = trace.Flaky
+		}
+		if r == trace.Flaky {
+			p.Problem = test.Name + " failed, and passed when it was run once more: it is flaky, which is no pass"
+		}
+		if r != trace.Passed {
+			p.Result = string(r)
+		}
+	}
+	if facts := t.lock.Criterion(c.ID); facts != nil && facts.Bites != "" {
+		p.Breaks, _, _ = strings.Cut(facts.Bites, " ")
+		if !proven(facts, c, run.Index, t.feature.Name) {
+			p.Breaks += " (aged)"
 		}
 	}
 	if len(p.Tests) == 0 {
@@ -223,7 +273,7 @@ func (a *app) showVerification(v verification, run *tasks.VerifiedTree) error {
 		return a.print(v)
 	}
 	w := tabwriter.NewWriter(a.w.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(w, "CRITERION\tRESULT\tTESTS\n")
+	fmt.Fprintf(w, "CRITERION\tRESULT\tBREAKS\tTESTS\n")
 	proven := 0
 	for _, p := range v.Criteria {
 		names := make([]string, len(p.Tests))
@@ -233,7 +283,7 @@ func (a *app) showVerification(v verification, run *tasks.VerifiedTree) error {
 		if p.Result == "passed" {
 			proven++
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\n", p.Criterion, p.Result, clean(strings.Join(names, ", ")))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", p.Criterion, p.Result, first(p.Breaks, "-"), clean(strings.Join(names, ", ")))
 	}
 	if err := w.Flush(); err != nil {
 		return err
@@ -245,7 +295,11 @@ func (a *app) showVerification(v verification, run *tasks.VerifiedTree) error {
 	}
 	fmt.Fprintf(a.w.Stdout, "%s: %d of %d criteria have tests that passed; %s\n", v.Feature, proven, len(v.Criteria), v.Summary)
 	if v.Coverage >= 0 {
-		fmt.Fprintf(a.w.Stdout, "coverage: %.1f %% of statements\n", v.Coverage)
+		word := "met"
+		if v.Coverage < float64(v.CoverageTarget) {
+			word = "missed"
+		}
+		fmt.Fprintf(a.w.Stdout, "coverage: %.1f %% of statements (target %d %%, %s)\n", v.Coverage, v.CoverageTarget, word)
 	}
 	if v.Written {
 		fmt.Fprintf(a.w.Stdout, "spec.lock now holds what was seen; commit it, or use --commit\n")

@@ -25,7 +25,7 @@ type VerifiedTree struct {
 // VerifyCheckout builds and tests the user's checkout, uncommitted and untracked files included, in a verify checkout
 // and inside the sandbox. It changes nothing in the repository but for objects that nothing refers to.
 func VerifyCheckout(ctx context.Context, o Options) (*VerifiedTree, error) {
-	r := &run{o: o, git: gitOf(o), now: o.Repo.Now(o.Now()), place: place(o.Cache, o.Repo.CommonDir), report: &Report{}, trees: map[string]Verified{}, cover: true}
+	r := &run{o: o, git: gitOf(o), now: o.Repo.Now(o.Now()), place: place(o.Cache, o.Repo.CommonDir), report: &Report{}, trees: map[string]Verified{}, cover: true, coverage: -1}
 	var err error
 	if r.lock, err = lockRun(o.Repo.Dir, 15*time.Second); err != nil {
 		return nil, err

@@ -13,6 +13,8 @@ type Verification struct {
 	Fetch, Build, Test, Landing string
 	Timeout                     time.Duration // of each step; default 30 minutes
 	Tags                        string        // build tags for go
+	JUnit                       string        // where a runner other than go test writes its report, a path or pattern
+	GoArgs                      []string      // in the place of the arguments of a plain go test, to run a part of the tests
 }
 
 // A Runner is the command line of a verification: what fetches dependencies, builds, and tests.
@@ -76,6 +78,9 @@ func Detect(fsys fs.FS, root string, v Verification) (Runner, error) {
 		}
 	}
 	r.GoTags = v.Tags
+	if len(v.GoArgs) > 0 && r.GoTests {
+		r.GoArgs = v.GoArgs
+	}
 	return r, nil
 }
 

@@ -207,6 +207,9 @@ func (e *execution) steps(ctx context.Context) (Verified, error) {
 	}
 	fetch := base.With(append(e.r.packageConfig(), e.r.modDownload), append(tree, e.r.goModCache(), filepath.Join(place, "packages")))
 	build := base.With(nil, append(tree, e.r.goBuildCache(), filepath.Join(place, "packages")))
+	if err := e.noReports(&v); err != nil || !v.OK {
+		return v, err
+	}
 	for _, stage := range []struct {
 		name   string
 		lines  []Line
@@ -218,6 +221,9 @@ func (e *execution) steps(ctx context.Context) (Verified, error) {
 				err = e.goTest(ctx, stage.policy, base, &v)
 			} else {
 				err = e.line(ctx, stage.name, line, stage.policy, &v)
+			}
+			if err == nil && stage.name == "test" {
+				err = e.readReports(&v)
 			}
 			if err != nil || !v.OK {
 				return v, err

@@ -194,6 +194,10 @@ func (c *junitCase) in(file string) int {
 			}
 		}
 	}
+	// The modules of Python and the classes of Java are named as their files are.
+	if ext := path.Ext(file); (ext == ".py" || ext == ".java") && c.Class != "" && !strings.ContainsAny(c.Class, " :/") {
+		return elsewhere
+	}
 	return anywhere
 }
 

@@ -21,6 +21,7 @@ func TestJUnit(t *testing.T) {
 		{"pytest, another test of a longer name", `<testsuite name="pytest"><testcase classname="tools.test_limit" name="test_limit_more"/></testsuite>`, "tools/test_limit.py", "test_limit", NotRun},
 		{"pytest, skipped", `<testsuite name="pytest"><testcase classname="test_limit" name="test_limit"><skipped type="pytest.skip" message="later"/></testcase></testsuite>`, "test_limit.py", "test_limit", Skipped},
 		{"pytest, another module", `<testsuite name="pytest"><testcase classname="a.test_x" name="test_limit"><failure/></testcase><testcase classname="b.test_x" name="test_limit"/></testsuite>`, "b/test_x.py", "test_limit", Passed},
+		{"pytest, only another module", `<testsuite name="pytest"><testcase classname="tools.test_other" name="test_limit"/></testsuite>`, "tools/test_limit.py", "test_limit", NotRun},
 		{"cargo-nextest", `<testsuites name="nextest-run"><testsuite name="limit"><testcase name="tests::stops" classname="limit"/></testsuite></testsuites>`, "src/lib.rs", "stops", Passed},
 		{"cargo-nextest, flaky", `<testsuites><testsuite name="limit"><testcase name="tests::stops" classname="limit"><flakyFailure message="no"/></testcase></testsuite></testsuites>`, "src/lib.rs", "stops", Flaky},
 		{"maven", `<testsuite name="org.example.LimitTest"><testcase name="stops" classname="org.example.LimitTest"/></testsuite>`, "src/test/java/org/example/LimitTest.java", "stops", Passed},

@@ -1,0 +1,118 @@
+package cmd
+
+import (
+	"context"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"spec.example/spec/internal/git"
+	"spec.example/spec/internal/trace"
+	"spec.example/spec/spec"
+	"spec.example/spec/tasks"
+)
+
+// A selection is the criteria that a verify is about, by feature, and the tests that it runs for them; whole is a run of
+// every test.
+type selection struct {
+	whole    bool
+	criteria map[string][]*spec.Requirement
+	tests    []*trace.Test
+}
+
+// selectTests finds the criteria that the options ask for, and their tests.
+func (a *app) selectTests(ctx context.Context, targets []*target, o verifyOptions) (selection, error) {
+	s := selection{whole: o.criterion == "" && o.since == "" && !o.tagged, criteria: map[string][]*spec.Requirement{}}
+	index, err := trace.Scan(rooted(targets[0].root), ".")
+	if err != nil {
+		return s, err
+	}
+	before, err := a.proofsAt(ctx, targets[0].root, o.since)
+	if err != nil {
+		return s, err
+	}
+	known := false
+	for _, t := range targets {
+		for _, c := range t.feature.Criteria() {
+			tests := index.Tests(t.feature.Name, c.ID)
+			switch {
+			case o.criterion != "" && c.ID != o.criterion:
+				continue
+			case before != nil && !slices.ContainsFunc(tests, foreign) && before(t.feature.Name, c.ID) == stateOf(t.feature, index, c):
+				known = true
+				continue
+			}
+			known = true
+			s.criteria[t.feature.Name] = append(s.criteria[t.feature.Name], c)
+			for _, test := range tests {
+				if !slices.ContainsFunc(s.tests, func(x *trace.Test) bool { return x.File == test.File && x.Name == test.Name }) {
+					s.tests = append(s.tests, test)
+				}
+			}
+		}
+	}
+	if !known && o.criterion != "" {
+		return s, undecided("spec show "+targets[0].feature.Name, "no criterion %s in %s", o.criterion, targets[0].feature.Name)
+	}
+	return s, nil
+}
+
+// foreign tells whether a test is not one of go test.
+func foreign(t *trace.Test) bool { return t.Package == "" }
+
+// goArgs are the arguments of the one go test that runs tests, and nothing else, in the packages that they lie in. It is
+// nil where a test is not go's.
+func goArgs(root string, tests []*trace.Test) []string {
+	if len(tests) == 0 || slices.ContainsFunc(tests, foreign) {
+		return nil
+	}
+	var patterns, packages []string
+	for _, t := range tests {
+		parts := strings.Split(t.Name, "/")
+		for i, p := range parts {
+			parts[i] = "^" + regexp.QuoteMeta(p) + "$"
+		}
+		if p := strings.Join(parts, "/"); !slices.Contains(patterns, p) {
+			patterns = append(patterns, p)
+		}
+		dir := path.Dir(t.File)
+		if i := strings.Index(dir+"/", "/testdata/"); strings.HasPrefix(dir+"/", "testdata/") {
+			dir = "."
+		} else if i >= 0 { // a script belongs to the package that its testdata lies in
+			dir = dir[:i]
+		}
+		if p := "./" + dir; !slices.Contains(packages, p) {
+			packages = append(packages, p)
+		}
+	}
+	slices.Sort(patterns)
+	slices.Sort(packages)
+	return append([]string{"-run", strings.Join(patterns, "|")}, packages...)
+}
+
+// flaky runs the tests that failed once more: one that passes then proves nothing, and is to be named.
+func (a *app) flaky(ctx context.Context, repo *git.Repo, t *target, run *tasks.VerifiedTree, tests []*trace.Test) (map[string]bool, error) {
+	var failed []*trace.Test
+	for _, test := range tests {
+		if r := run.Results.Of(test); r == trace.Failed || r == trace.TimedOut {
+			failed = append(failed, test)
+		}
+	}
+	args := goArgs(t.root, failed)
+	if args == nil {
+		return nil, nil
+	}
+	a.progress("once more, to tell what fails from what fails now and then")
+	again, err := a.verifyTree(ctx, repo, t, args)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]bool{}
+	for _, test := range failed {
+		if again.Results.Of(test) == trace.Passed {
+			out[test.File+" "+test.Name] = true
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,129 @@
+package tasks
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"spec.example/spec/internal/trace"
+)
+
+// reports lists the test reports that lie in the verify checkout, for the pattern of the configuration.
+func (e *execution) reports() ([]string, error) {
+	if e.r.o.Verify.JUnit == "" || e.runner.GoTests {
+		return nil, nil
+	}
+	pattern := filepath.FromSlash(e.r.o.Verify.JUnit)
+	if !filepath.IsLocal(pattern) {
+		return nil, fmt.Errorf("verify.junit: %s is not a path inside the project", e.r.o.Verify.JUnit)
+	}
+	found, err := filepath.Glob(filepath.Join(e.dir, pattern))
+	if err != nil {
+		return nil, fmt.Errorf("verify.junit: %s is no pattern: %v", e.r.o.Verify.JUnit, err)
+	}
+	return found, nil
+}
+
+// noReports refuses a tree that holds reports: they would be read as those of the run.
+func (e *execution) noReports(v *Verified) error {
+	found, err := e.reports()
+	if err == nil && len(found) > 0 {
+		rel, _ := filepath.Rel(e.dir, found[0])
+		v.OK = false
+		v.Summary = fmt.Sprintf("%s is in the tree", filepath.ToSlash(rel))
+		v.Failure = fmt.Sprintf("%s is in the tree, and verify.junit would read it as the result of this run: take it out and let git ignore it", filepath.ToSlash(rel))
+	}
+	return err
+}
+
+// readReports takes the results of single tests from what the run wrote. A run that was to write a report and did not
+// has proved nothing.
+func (e *execution) readReports(v *Verified) error {
+	if e.r.o.Verify.JUnit == "" || e.runner.GoTests || len(e.runner.Test) == 0 {
+		return nil
+	}
+	found, err := e.reports()
+	if err != nil {
+		return err
+	}
+	var readers []io.Reader
+	for _, name := range found {
+		info, err := os.Lstat(name)
+		if err != nil || !info.Mode().IsRegular() {
+			continue // a link could lead out of the checkout
+		}
+		f, err := os.Open(name)
+		if err != nil {
+			return fmt.Errorf("reading a test report: %v", err)
+		}
+		defer f.Close()
+		readers = append(readers, io.LimitReader(f, 256<<20))
+	}
+	if len(readers) == 0 {
+		if v.OK {
+			v.OK, v.Summary = false, "no test report"
+			v.Failure = fmt.Sprintf("no file matches verify.junit (%s) after %s", e.r.o.Verify.JUnit, e.runner.Test[0])
+		}
+		return nil
+	}
+	results, err := trace.ReadJUnit(readers...)
+	if err != nil {
+		v.OK, v.Summary, v.Failure = false, "a test report cannot be read", fmt.Sprintf("verify.junit: %v", err)
+		return nil
+	}
+	v.Results = results
+	counts := results.Counts()
+	v.Summary = counts.String()
+	if failed := len(results.Failed()); failed > 0 && v.OK {
+		v.OK = false
+		v.Failure = fmt.Sprintf("test failed: %s (%s)\n%s", e.runner.Test[0], counts, results.Failures(40))
+	}
+	return nil
+}
+
+// A preset is how a runner of another language is asked for a report, and where it writes it.
+type preset struct {
+	name, test, junit string
+}
+
+// presets are the runners whose reports are known.
+func presets() []preset {
+	const report = ".spec-junit.xml"
+	return []preset{
+		{"vitest", "npx --no -- vitest run --reporter=default --reporter=junit --outputFile.junit=" + report, report},
+		{"jest", "JEST_JUNIT_OUTPUT_FILE=" + report + " JEST_JUNIT_ADD_FILE_ATTRIBUTE=true npx --no -- jest --ci --reporters=default --reporters=jest-junit", report},
+		{"pytest", "python3 -m pytest --junitxml=" + report, report},
+		{"cargo-nextest", "cargo nextest run --offline --all-targets", "target/nextest/default/junit.xml"},
+		{"maven", "mvn -B -o test", "target/surefire-reports/TEST-*.xml"},
+		{"gradle", "./gradlew --offline test", "build/test-results/test/*.xml"},
+		{"phpunit", "vendor/bin/phpunit --log-junit " + report, report},
+		{"rspec", "bundle exec rspec --format progress --format RspecJunitFormatter --out " + report, report},
+	}
+}
+
+// Presets lists the names of the runners that verify.preset may name.
+func Presets() (names []string) {
+	for _, p := range presets() {
+		names = append(names, p.name)
+	}
+	return names
+}
+
+// WithPreset fills in the test command and the report's place of a runner; what is set already stays.
+func (v Verification) WithPreset(name string) (Verification, error) {
+	for _, p := range presets() {
+		if p.name != name {
+			continue
+		}
+		if v.Test == "" {
+			v.Test = p.test
+		}
+		if v.JUnit == "" {
+			v.JUnit = p.junit
+		}
+		return v, nil
+	}
+	return v, fmt.Errorf("verify.preset is one of %v, not %q", Presets(), name)
+}
+
