@@ -126,4 +126,3 @@ func (v Verification) WithPreset(name string) (Verification, error) {
 	}
 	return v, fmt.Errorf("verify.preset is one of %v, not %q", Presets(), name)
 }
-
