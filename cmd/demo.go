@@ -263,7 +263,7 @@ func (d *demo) clock(what string) (done func()) {
 	l := newLive(d.app)
 	start := time.Now()
 	l.mu.Lock()
-	l.running["x"] = step{what, start}
+	l.now.steps = []step{{what: what, since: start}}
 	if !l.tty {
 		d.progress("%s …", what)
 	}
@@ -273,7 +273,7 @@ func (d *demo) clock(what string) (done func()) {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		l.erase()
-		delete(l.running, "x")
+		l.stop()
 		d.progress("%s: done after %s", what, time.Since(start).Round(time.Second/10))
 	}
 }

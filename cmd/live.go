@@ -13,23 +13,18 @@ import (
 
 func numCPU() int { return runtime.NumCPU() }
 
-// A live view shows a run: one plain line an event, and at a terminal also what is running now and for how long.
+// A live view shows a run: one plain line an event, and at a terminal below them what is going on now.
 type live struct {
-	a       *app
-	mu      sync.Mutex
-	tty     bool
-	running map[string]step
-	drawn   bool
-	timer   *time.Timer
-}
-
-type step struct {
-	what  string
-	since time.Time
+	a     *app
+	mu    sync.Mutex
+	tty   bool
+	now   runNow
+	drawn int // lines of the panel that stand on the screen
+	timer *time.Timer
 }
 
 func newLive(a *app) *live {
-	l := &live{a: a, running: map[string]step{}}
+	l := &live{a: a}
 	if file, ok := a.w.Stderr.(interface{ Fd() uintptr }); ok && !a.quiet {
 		l.tty = term.IsTerminal(int(file.Fd())) && !a.isPlain()
 	}
@@ -43,21 +38,24 @@ func (l *live) event(e tasks.Event) {
 	if text := l.text(e); text != "" {
 		l.a.progress("%s", text)
 	}
-	l.track(e)
-	l.draw()
+	l.now.hear(e)
+	switch e.Event {
+	case "gate.asking", "task.question", "run.finished": // the screen belongs to the question, or to the answer
+		l.stop()
+	default:
+		l.draw()
+	}
 }
 
 // activity shows what an agent is doing now. It is no event: nothing depends on it.
 func (l *live) activity(task, text string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	s, ok := l.running[task]
-	if !ok {
-		return
+	if s := l.now.find(task); s != nil {
+		l.erase()
+		s.what = oneLine(text)
+		l.draw()
 	}
-	l.erase()
-	l.running[task] = step{"task " + task + ": " + oneLine(text), s.since}
-	l.draw()
 }
 
 // text is the line for one event; "" for those that only people who asked for more want to see.
@@ -87,8 +85,22 @@ func (l *live) text(e tasks.Event) string {
 		return task + "failed"
 	case "task.question":
 		return task + "asks: " + e.Message
-	case "run.finished", "agent.started", "gate.asking":
+	case "run.finished", "run.progress", "agent.started", "gate.asking":
 		return ""
+	case "task.dropped":
+		return task + "left out: " + e.Message
+	case "task.skipped":
+		return task + "skipped: " + e.Message
+	case "task.resumed":
+		return task + e.Message
+	case "gate.waiting":
+		return task + "waits: " + e.Message
+	case "landing.waiting":
+		return fmt.Sprintf("a landing waits: %s (%v)", e.Message, e.Data["hint"])
+	case "landing.resumed", "run.stopping":
+		return e.Message
+	case "result.dropped":
+		return task + "an earlier result is dropped: " + e.Message
 	case "verify.fetch", "verify.build", "verify.test":
 		if !l.tty {
 			return fmt.Sprintf("%s%s: %s", task, e.Event[len("verify."):], shorten(e.Message, 100))
@@ -114,58 +126,25 @@ func shorten(s string, n int) string {
 }
 
 func (l *live) took(e tasks.Event) string {
-	if s, ok := l.running["start "+e.Task]; ok {
-		return " after " + e.Time.Sub(s.since).Round(time.Second/10).String()
+	if s, ok := e.Data["seconds"].(float64); ok {
+		return " after " + time.Duration(s*float64(time.Second)).Round(time.Second/10).String()
 	}
 	return ""
 }
 
-// track notes what is going on, for the line that is drawn again and again.
-func (l *live) track(e tasks.Event) {
-	switch e.Event {
-	case "baseline.started":
-		l.running["baseline"] = step{"baseline", e.Time}
-	case "baseline.finished":
-		delete(l.running, "baseline")
-	case "task.started":
-		l.running["start "+e.Task] = step{"", e.Time}
-		l.running[e.Task] = step{"task " + e.Task + " working", e.Time}
-	case "verify.fetch", "verify.build", "verify.test":
-		key, what := e.Task, "task "+e.Task
-		if key == "" {
-			key, what = "baseline", "baseline"
-		}
-		l.running[key] = step{what + " " + e.Event[len("verify."):] + ": " + e.Message, e.Time}
-	case "task.landed", "task.failed", "task.skipped", "gate.waiting", "gate.asking", "task.question", "run.finished":
-		delete(l.running, e.Task)
-	}
-}
-
-// draw writes the line of what is running; a ticker keeps its time right until the next event.
+// draw writes the panel; a timer keeps its times right until the next event.
 func (l *live) draw() {
 	if !l.tty {
 		return
 	}
-	var oldest step
-	n := 0
-	for _, s := range l.running {
-		if s.what == "" {
-			continue
-		}
-		if n++; n == 1 || s.since.Before(oldest.since) {
-			oldest = s
-		}
-	}
-	if n == 0 {
+	lines := l.now.lines(time.Now(), l.a.width()-1, 6)
+	if len(lines) == 0 {
 		return
 	}
-	more := ""
-	if n > 1 {
-		more = fmt.Sprintf(" (and %d more)", n-1)
+	for _, line := range lines {
+		fmt.Fprintln(l.a.w.Stderr, line)
 	}
-	line := fmt.Sprintf("%s  %s%s", time.Since(oldest.since).Round(time.Second), shorten(clean(oldest.what), l.a.width()-20-len(more)), more)
-	fmt.Fprint(l.a.w.Stderr, line)
-	l.drawn = true
+	l.drawn = len(lines)
 	if l.timer != nil {
 		l.timer.Stop()
 	}
@@ -175,15 +154,22 @@ func (l *live) draw() {
 func (l *live) tick() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.drawn {
+	if l.drawn > 0 {
 		l.erase()
 		l.draw()
 	}
 }
 
+func (l *live) stop() {
+	if l.timer != nil {
+		l.timer.Stop()
+	}
+}
+
+// erase takes the panel off the screen, so that what follows stands in its place.
 func (l *live) erase() {
-	if l.drawn {
-		fmt.Fprint(l.a.w.Stderr, "\r\x1b[K")
-		l.drawn = false
+	if l.drawn > 0 {
+		fmt.Fprintf(l.a.w.Stderr, "\x1b[%dA\r\x1b[J", l.drawn)
+		l.drawn = 0
 	}
 }

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -46,6 +48,8 @@ type runLine struct {
 	Duration time.Duration `json:"duration"`
 	Landed   int           `json:"landed"`
 	Failed   int           `json:"failed"`
+	Attempts int           `json:"attempts"`
+	Costs    []string      `json:"costs"`
 	Ended    bool          `json:"ended"`
 }
 
@@ -93,33 +97,64 @@ func (a *app) runs(ctx context.Context, id, task string, o runsOptions) error {
 		return a.print(map[string]any{"version": 1, "runs": lines})
 	}
 	w := tabwriter.NewWriter(a.w.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "RUN\tFEATURE\tDURATION\tLANDED\tFAILED\tSTATE")
+	fmt.Fprintln(w, "RUN\tFEATURE\tSTARTED\tDURATION\tLANDED\tFAILED\tATTEMPTS\tCOST\tSTATE")
+	going := tasks.Running(repo.Dir)
 	for _, l := range lines {
 		state := "ended"
-		if !l.Ended {
-			state = "cut short or running"
+		switch {
+		case l.Ended:
+		case l.Run == going:
+			state = "running"
+		default:
+			state = "cut short"
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t%s\n", l.Run, clean(l.Feature), l.Duration.Round(time.Second/10), l.Landed, l.Failed, state)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%d\t%d\t%s\t%s\n", l.Run, clean(l.Feature), l.Started.Local().Format("2 Jan 15:04"), elapsed(l.Duration), l.Landed, l.Failed, l.Attempts,
+			clean(first(strings.Join(l.Costs, " + "), "-")), state)
 	}
 	return w.Flush()
 }
 
 func sumUp(name string, events []tasks.Event) runLine {
-	line := runLine{Run: name, Started: events[0].Time, Duration: events[len(events)-1].Time.Sub(events[0].Time)}
+	line := runLine{Run: name, Costs: []string{}, Started: events[0].Time, Duration: events[len(events)-1].Time.Sub(events[0].Time)}
+	costs := costs{}
 	for _, e := range events {
 		if f, ok := e.Data["feature"].(string); ok && line.Feature == "" {
 			line.Feature = f
 		}
 		switch e.Event {
+		case "task.started":
+			line.Attempts++
 		case "task.landed":
 			line.Landed++
+			if cost, ok := e.Data["cost"].(string); ok {
+				costs.add(cost)
+			}
 		case "task.failed":
 			line.Failed++
 		case "run.finished":
 			line.Ended = true
 		}
 	}
+	line.Costs = costs.words()
 	return line
+}
+
+// costs are sums of what agents say that their work has cost, by unit (USD, tokens).
+type costs map[string]float64
+
+func (c costs) add(said string) {
+	amount, unit, ok := strings.Cut(said, " ")
+	if n, err := strconv.ParseFloat(amount, 64); ok && err == nil {
+		c[unit] += n
+	}
+}
+
+func (c costs) words() []string {
+	words := []string{}
+	for _, unit := range slices.Sorted(maps.Keys(c)) {
+		words = append(words, strconv.FormatFloat(c[unit], 'g', 6, 64)+" "+unit)
+	}
+	return words
 }
 
 func (a *app) oneRun(file, id string) error {

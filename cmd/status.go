@@ -1,23 +1,89 @@
 package cmd
 
 import (
+	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"spec.example/spec/internal/git"
 	"spec.example/spec/plan"
 	"spec.example/spec/spec"
 	"spec.example/spec/tasks"
 )
 
 func (a *app) statusVerb() *cobra.Command {
-	return &cobra.Command{
+	var watch bool
+	c := &cobra.Command{
 		Use:   "status",
-		Short: "Show where every feature stands: approvals, progress, what is next",
+		Short: "Show where every feature stands: approvals, progress, what is next; and the run that is going on",
 		Args:  exactly(),
-		RunE:  func(*cobra.Command, []string) error { return a.status() },
+		RunE: func(c *cobra.Command, _ []string) error {
+			if watch {
+				return a.watchRun(c.Context())
+			}
+			return a.status(c.Context())
+		},
+	}
+	c.Flags().BoolVar(&watch, "watch", false, "show the run that is going on until it ends")
+	return c
+}
+
+// present reads what the run that is going on, in any terminal, is doing; nil where there is none.
+func (a *app) present(ctx context.Context) *runNow {
+	repo, err := git.Open(ctx, a.dir, a.w.Env)
+	if err != nil {
+		return nil
+	}
+	run := tasks.Running(repo.Dir)
+	if run == "" {
+		return nil
+	}
+	data, err := os.ReadFile(filepath.Join(repo.Dir, tasks.StateDir, "runs", run, "events.jsonl"))
+	if err != nil {
+		return nil
+	}
+	now := &runNow{run: run}
+	for _, e := range tasks.ReadEvents(data) {
+		now.hear(e)
+	}
+	return now
+}
+
+// watchRun shows a run of another terminal until it ends.
+func (a *app) watchRun(ctx context.Context) error {
+	l := newLive(a)
+	last := ""
+	for {
+		now := a.present(ctx)
+		if now == nil || now.ended {
+			l.erase()
+			if last == "" {
+				a.progress("no run is going on here")
+			}
+			return nil
+		}
+		l.mu.Lock()
+		l.erase()
+		l.now = *now
+		l.draw()
+		l.stop()
+		text := strings.Join(now.lines(time.Now(), a.width()-1, 6), "\n")
+		l.mu.Unlock()
+		if !l.tty && text != last {
+			fmt.Fprintln(a.w.Stdout, text)
+		}
+		last = text
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(time.Second):
+		}
 	}
 }
 
@@ -32,13 +98,14 @@ type standing struct {
 	Errors   int               `json:"errors"`
 }
 
-func (a *app) status() error {
+func (a *app) status(ctx context.Context) error {
 	fsys := rooted(a.dir)
 	workspaces, _ := spec.Workspaces(fsys, ".")
 	all := struct {
 		Version  int        `json:"version"`
 		Features []standing `json:"features"`
-	}{1, []standing{}}
+		Run      *running   `json:"run"`
+	}{1, []standing{}, nil}
 	for _, w := range workspaces {
 		for _, loc := range w.Features {
 			if loc.Archived {
@@ -50,6 +117,10 @@ func (a *app) status() error {
 			}
 			all.Features = append(all.Features, stand(t, loc.Dir))
 		}
+	}
+	now := a.present(ctx)
+	if now != nil {
+		all.Run = now.data()
 	}
 	if a.json {
 		return a.print(all)
@@ -67,7 +138,14 @@ func (a *app) status() error {
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d/%d\t%s\t%d\n", clean(s.Path), s.Approved["requirements"], s.Approved["design"], s.Approved["tasks"], s.Done, s.Leaves, next, s.Errors)
 	}
-	return w.Flush()
+	if err := w.Flush(); err != nil || now == nil {
+		return err
+	}
+	fmt.Fprintf(a.w.Stdout, "\nRun %s of %s is going on:\n", now.run, clean(now.feature))
+	for _, line := range now.lines(time.Now(), a.width(), 20) {
+		fmt.Fprintln(a.w.Stdout, line)
+	}
+	return nil
 }
 
 func stand(t *target, dir string) standing {

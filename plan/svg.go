@@ -213,7 +213,7 @@ func (g *box) draw(b *bytes.Buffer) {
 		head = fmt.Sprintf("%s, %d tasks, %d done", g.label, g.count, g.done)
 	}
 	fmt.Fprintf(b, `<g><title>%s</title><rect class="%s" x="%d" y="%d" width="%d" height="%d" rx="6"/>`, escaped(g.label+" "+g.title), class, g.x, g.y, boxWide, boxHigh)
-	fmt.Fprintf(b, `<text x="%d" y="%d">%s</text><text class="small" x="%d" y="%d">%s</text></g>`+"\n", g.x+10, g.y+19, escaped(cut(head, 27)), g.x+10, g.y+36, escaped(cut(g.title, 28)))
+	fmt.Fprintf(b, `<text x="%d" y="%d">%s</text><text class="small" x="%d" y="%d">%s</text></g>`+"\n", g.x+10, g.y+19, escaped(Cut(head, 27)), g.x+10, g.y+36, escaped(Cut(g.title, 28)))
 }
 
 // escaped makes any text fit for XML: what XML has no place for becomes the replacement character.

@@ -101,7 +101,7 @@ func row(t *Task, columns int) string {
 	}
 	head := fmt.Sprintf("  %s%s %-5s ", mark(t.Action), star, t.ID)
 	room := max(columns-cells(head)-cells(after), 16)
-	return head + cut(t.Title, room) + after + "\n"
+	return head + Cut(t.Title, room) + after + "\n"
 }
 
 // cells is the number of columns that a text takes: wide characters take two.
@@ -127,7 +127,8 @@ func cell(r rune) int {
 	return 1
 }
 
-func cut(s string, columns int) string {
+// Cut shortens a text to a number of columns, wide characters counted as two.
+func Cut(s string, columns int) string {
 	if cells(s) <= columns {
 		return s
 	}

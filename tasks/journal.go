@@ -137,6 +137,8 @@ type history struct {
 	attempts map[string]int
 	failures map[string]string  // the last one, by task and input hash
 	open     map[string]Decided // questions without an answer, by id
+	took     time.Duration      // of all landed tasks together
+	count    int                // how many those are
 }
 
 func questionID(task string, q agent.Question) string {
@@ -193,6 +195,11 @@ func (h *history) add(events []Event, feature string) {
 			d.Answer = agent.Answer{Text: text("answer"), By: text("by")}
 			h.answers[id] = d
 			delete(h.open, id)
+		case "task.landed":
+			if s, ok := e.Data["seconds"].(float64); ok && s >= 0 && s < 1e6 {
+				h.took += time.Duration(s * float64(time.Second))
+				h.count++
+			}
 		case "task.attempt":
 			h.attempts[e.Task+" "+text("inputs")]++
 			h.failures[e.Task+" "+text("inputs")] = text("failure")

@@ -379,6 +379,9 @@ func (r *run) loop(ctx context.Context) error {
 				busy++
 				go func() { results <- r.do(ctx, id) }()
 			}
+			if r.journal != nil {
+				r.progress(busy)
+			}
 		}
 		if busy == 0 {
 			return ctx.Err()

@@ -61,3 +61,20 @@ func (l *runLock) release() {
 		l.handle.Close()
 	}
 }
+
+// Running names the run that is going on in a repository ("" for none), which is the latest while its lock is held.
+func Running(top string) string {
+	file, err := os.OpenFile(filepath.Join(top, StateDir, "apply.lock"), os.O_RDWR, 0)
+	if err != nil {
+		return ""
+	}
+	defer file.Close()
+	if tryLock(file) {
+		return ""
+	}
+	logs, err := runLogs(top)
+	if err != nil || len(logs) == 0 {
+		return ""
+	}
+	return filepath.Base(filepath.Dir(logs[len(logs)-1]))
+}

@@ -169,6 +169,17 @@ func (s *scheduler) ready(n int) []string {
 	return ids
 }
 
+// next names at most n of the tasks that can start now; it takes none.
+func (s *scheduler) next(n int) []string {
+	ids := []string{}
+	for _, node := range s.free { // a heap: the first is the first, the rest nearly in order
+		if node.status == waiting && len(ids) < n {
+			ids = append(ids, node.id)
+		}
+	}
+	return ids
+}
+
 func (s *scheduler) start(id string) { s.nodes[id].status = running }
 
 func (s *scheduler) land(id string) {

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"spec.example/spec/internal/agent"
 	"spec.example/spec/internal/git"
@@ -30,6 +31,7 @@ type effort struct {
 	requests []string
 	again    bool // the person edited in the slot: no agent this time
 	accepted []byte
+	began    time.Time
 }
 
 // work carries out one task to its end: landed, failed, parked or skipped.
@@ -42,7 +44,7 @@ func (r *run) work(ctx context.Context, s *slot, id string) outcome {
 	if t == nil {
 		return outcome{task: id, status: failed, reason: "the task is no longer in the plan"}
 	}
-	e := &effort{task: id, attempt: r.attempts(id, t.Inputs())}
+	e := &effort{task: id, attempt: r.attempts(id, t.Inputs()), began: r.o.Now()}
 	if r.o.Hand {
 		e.attempt = 0
 	}
@@ -534,7 +536,13 @@ func (r *run) landNow(ctx context.Context, s *slot, e *effort, a approved) (outc
 	var stop *stopped
 	switch {
 	case err == nil:
-		r.event("task.landed", a.task, "", map[string]any{"patch": a.patch})
+		took := r.o.Now().Sub(e.began)
+		r.tookTask(took)
+		data := map[string]any{"patch": a.patch, "attempt": a.attempt, "seconds": took.Seconds()}
+		if cost := r.lastWords(a.task).Cost; cost != "" {
+			data["cost"] = cost
+		}
+		r.event("task.landed", a.task, "", data)
 		return outcome{task: a.task, status: landed}, true
 	case errors.As(err, &back):
 		if err := r.forget(ctx, a); err != nil {
