@@ -88,7 +88,7 @@ func (a *app) build(p agent.Preset) (agent.Agent, error) {
 		return &agent.ACP{Label: p.Name, Argv: p.Command, Self: a.w.Self, Env: env, Reads: reads, State: state, Sessions: filepath.Join(cache, "sessions"),
 			Secrets: agent.Secrets(env), Notify: a.activity}, nil
 	case "command":
-		return &agent.Command{Label: p.Name, Argv: p.Command, Self: a.w.Self, Env: env, Reads: reads, State: state, Secrets: agent.Secrets(env)}, nil
+		return &agent.Command{Label: p.Name, Argv: p.Command, Self: a.w.Self, Env: env, Reads: reads, State: state, Secrets: agent.Secrets(env), Notify: a.activity}, nil
 	}
 	return nil, undecided("", "agents.%s: protocol %q is not known; there are acp and command", p.Name, p.Protocol)
 }

@@ -21,6 +21,7 @@ type live struct {
 	now   runNow
 	drawn int // lines of the panel that stand on the screen
 	timer *time.Timer
+	shown time.Time // when the last activity was drawn
 }
 
 func newLive(a *app) *live {
@@ -51,9 +52,14 @@ func (l *live) event(e tasks.Event) {
 func (l *live) activity(task, text string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if s := l.now.find(task); s != nil {
+	s := l.now.find(task)
+	if s == nil {
+		return
+	}
+	s.what = oneLine(text)
+	if now := time.Now(); now.Sub(l.shown) > 100*time.Millisecond { // a flood of output is no flood of the screen
+		l.shown = now
 		l.erase()
-		s.what = oneLine(text)
 		l.draw()
 	}
 }
@@ -85,7 +91,7 @@ func (l *live) text(e tasks.Event) string {
 		return task + "failed"
 	case "task.question":
 		return task + "asks: " + e.Message
-	case "run.finished", "run.progress", "agent.started", "gate.asking":
+	case "run.finished", "run.progress", "task.brief", "agent.started", "gate.asking":
 		return ""
 	case "task.dropped":
 		return task + "left out: " + e.Message

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -25,7 +26,8 @@ type Command struct {
 	State []string // places that it keeps
 	Grace time.Duration
 
-	Secrets []string // values that must not be written into any log
+	Secrets []string                // values that must not be written into any log
+	Notify  func(task, text string) // told of what the program prints, for the live view; nil for nobody
 }
 
 // Name returns the agent's name in the configuration.
@@ -41,7 +43,7 @@ func (c *Command) Run(ctx context.Context, job Job) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	log := Mask(c.Secrets).Writer(job.Log)
+	log := Mask(c.Secrets).Writer(io.MultiWriter(job.Log, &lastLines{task: job.Task, notify: c.Notify}))
 	defer log.Close()
 	tail := &tail{limit: 4096}
 	var left []string
@@ -100,4 +102,33 @@ func (c *Command) argv(job Job) []string {
 func lastLine(s string) string {
 	s = strings.TrimSpace(s)
 	return s[strings.LastIndexByte(s, '\n')+1:]
+}
+
+// lastLines tells of the last whole line of what is written. It never fails.
+type lastLines struct {
+	task   string
+	notify func(task, text string)
+	part   []byte
+}
+
+func (l *lastLines) Write(p []byte) (int, error) {
+	if l.notify == nil {
+		return len(p), nil
+	}
+	const most = 512
+	end := bytes.LastIndexByte(p, '\n')
+	if end < 0 {
+		l.part = append(l.part, p[:min(len(p), most-min(most, len(l.part)))]...)
+		return len(p), nil
+	}
+	whole := bytes.TrimSpace(p[:end])
+	line := whole[bytes.LastIndexByte(whole, '\n')+1:]
+	if bytes.IndexByte(p[:end], '\n') < 0 { // one line only: its beginning came before
+		line = append(l.part, line...)
+	}
+	if line = bytes.TrimSpace(line); len(line) > 0 {
+		l.notify(l.task, string(line[:min(most, len(line))]))
+	}
+	l.part = bytes.Clone(p[end+1:][:min(most, len(p)-end-1)])
+	return len(p), nil
 }
