@@ -91,7 +91,7 @@ func (l *live) text(e tasks.Event) string {
 		return task + "failed"
 	case "task.question":
 		return task + "asks: " + e.Message
-	case "run.finished", "run.progress", "task.brief", "agent.started", "gate.asking":
+	case "run.finished", "run.progress", "agent.started", "gate.asking":
 		return ""
 	case "task.dropped":
 		return task + "left out: " + e.Message
