@@ -212,3 +212,15 @@ func TestTheDescriptionRefusesMistakes(t *testing.T) {
 		}
 	}
 }
+
+// mocked is stripe-mock as a Stripe of its own.
+func mocked(t *testing.T) stripe.Backend {
+	t.Helper()
+	stub, err := mock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(http.HandlerFunc(stub.HandleRequest))
+	t.Cleanup(server.Close)
+	return stripe.GetBackendWithConfig(stripe.APIBackend, &stripe.BackendConfig{URL: stripe.String(server.URL), MaxNetworkRetries: stripe.Int64(0), LeveledLogger: &stripe.LeveledLogger{Level: stripe.LevelNull}})
+}

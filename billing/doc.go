@@ -16,6 +16,10 @@
 //
 // The package imports nothing of its module but itself.
 //
+// How to set it up at Stripe, the environment, migration, what to watch, what to do when an alarm rings and what was
+// decided stand in doc.go, below the package clause.
+package billing
+
 // # Setting it up at Stripe
 //
 //  1. Make two prices: 2900 cents every 30 days, and 29000 cents every 365 days; both in USD, with the interval "day".
@@ -41,7 +45,9 @@
 // Migrate runs as the role that owns the tables; Grants lists what the role of the running service needs, which neither
 // alters tables nor deletes rows. Migrate with version 0 takes everything away: export what the law wants kept before.
 // Set statement_timeout (10 s) and idle_in_transaction_session_timeout (60 s) on the pool; the worker holds a transaction
-// while it asks Stripe, for Config.Timeout at most. A pooler in transaction mode does not carry LISTEN: without it the
+// while it asks Stripe. Half of the pool's connections at most are held so, and Config.Workers of them by the worker: give
+// the pool at least eight. To roll a release back, deploy the one before: the schema of a version is what it needs and no
+// less, so migrate down only after the older program runs. A pooler in transaction mode does not carry LISTEN: without it the
 // cache is not used, and everything else works.
 //
 // # What to watch
@@ -51,11 +57,14 @@
 //	Pending, Oldest   events that wait. Over 1000, or over five minutes: is Run running; does Stripe answer?
 //	DeadLetters       events that were given up after 12 attempts (about half an hour). Repair what last_error in
 //	                  stripe_events says, then Worker.Replay.
-//	Quarantined       subscriptions in another currency or of an unknown price. Somebody made them by hand: cancel them
-//	                  at Stripe, or add the price to the table prices and replay the event.
+//	Quarantined       subscriptions in another currency or of an unknown price; they give no access. Somebody made them by
+//	                  hand: cancel them at Stripe, or add the price to the table prices and run Worker.Reconcile.
 //	Mails             mails that wait. The Mailer refuses them; last_error in outbox says why.
 //	StuckChange       changes whose outcome is unknown and that nobody asked for again. Worker.Reconcile writes what
 //	                  Stripe says; the next request gives the row up.
+//
+// "The endpoint speaks another version": set the endpoint's API version to 2023-10-16; its events are processed all the
+// same. "Could not be returned; return it by hand": refund the named invoice in the dashboard.
 //
 // After an outage of more than three days, for which Stripe tries again, run Worker.Reconcile; once a day does no harm. It
 // also compares every customer's subscriptions. "A second subscription was paid for" needs no action: the newer one was
@@ -67,14 +76,19 @@
 //     access that nobody pays for. An active one ends with its period; a trial ends with itself, or now where the user
 //     asks for that.
 //   - past_due keeps access while Stripe tries again; unpaid has none. A cancelled subscription loses access with the end of
-//     its period, also while the event that says so is late.
+//     its period, also while the event that says so is late. One that goes on keeps it for Grace (72 hours, in which Stripe
+//     delivers again) beyond a period whose renewal nobody has heard of, and longer where Stripe said after the end that it
+//     goes on.
+//   - A subscription that we have and that turns foreign (another currency, an unknown price) keeps its plan, follows its
+//     status and gives no access until it turns back.
+//   - A change that Stripe answered with its own failure is a failed row when Stripe then says that nothing changed: the
+//     answer would be replayed for a day under the same key. One whose answer was lost stays open and is sent again.
 //   - An upgrade during a trial swaps the price and keeps the trial: Stripe does not promise that a cycle can begin anew in
 //     one. Otherwise billing_cycle_anchor=now is always sent, since the change of interval alone may not move it.
 //   - The moment of a proration is Stripe's (from its preview of the invoice), so that test clocks and clocks that differ
 //     prorate alike.
 //   - Upgrading a cancelled subscription is refused: whether it is to go on is the user's to say first.
-//   - A trial is given once a user. A second paid subscription is cancelled, the newer of the two, and refunded in full.
-//   - An unknown price on a subscription that we have keeps its plan and follows its status; on a new one it gives no access.
+//   - A trial is given once a user. A second paid subscription is cancelled, the newer of the two, and all that was paid for it
+//     is returned.
 //   - After an erasure invoices and the audit log stay, by the user's id alone. What was paid for and not used is not
 //     refunded.
-package billing

@@ -32,6 +32,8 @@ type Call struct {
 // A Fault is what goes wrong with one request.
 type Fault struct {
 	Hang   <-chan struct{} // the request waits until this is closed, and then goes on
+	Late   <-chan struct{} // the request is answered as things are now, and the answer arrives when this is closed
+	Made   chan<- struct{} // closed when a late answer is made
 	Status int             // the answer instead; the request has no effect
 	Drop   bool            // the request has its effect, and the connection breaks before the answer
 }
@@ -250,6 +252,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	status, body := s.answer(call)
+	if fault.Late != nil {
+		if fault.Made != nil {
+			close(fault.Made)
+		}
+		<-fault.Late
+	}
 	if fault.Drop {
 		panic(http.ErrAbortHandler) // breaks the connection
 	}
