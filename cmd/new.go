@@ -7,9 +7,9 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
-	"text/template"
 	"unicode"
 
 	"github.com/spf13/cobra"
@@ -342,17 +342,43 @@ func slugify(prompt string) string {
 func filled(in any, texts map[string]string) (map[string][]byte, error) {
 	files := map[string][]byte{}
 	for name, text := range texts {
-		t, err := template.New(name).Funcs(template.FuncMap{"or": orOpen}).Parse(text)
+		data, err := fill(in, text)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%s: %v", name, err)
 		}
-		var b bytes.Buffer
-		if err := t.Execute(&b, in); err != nil {
-			return nil, err
-		}
-		files[name] = b.Bytes()
+		files[name] = []byte(data)
 	}
 	return files, nil
+}
+
+// fill writes answers into a skeleton: {{.Title}}, or {{or .Who "the question"}} with the question where there is no answer.
+// It is no text/template, which would keep every method of every linked type in the program and so slow its start.
+func fill(in any, text string) (string, error) {
+	var b strings.Builder
+	for {
+		before, rest, ok := strings.Cut(text, "{{")
+		b.WriteString(before)
+		if !ok {
+			return b.String(), nil
+		}
+		expr, after, closed := strings.Cut(rest, "}}")
+		field, question, asks := strings.Cut(strings.TrimPrefix(expr, "or "), " \"")
+		answer := ""
+		if name, dotted := strings.CutPrefix(field, "."); dotted {
+			value := reflect.ValueOf(in).FieldByName(name)
+			if value.Kind() != reflect.String {
+				return "", fmt.Errorf("no answer is called %s", name)
+			}
+			answer = value.String()
+		} else if !closed || field != `""` {
+			return "", fmt.Errorf("{{%s is nothing to fill in", expr)
+		}
+		if asks {
+			answer = orOpen(answer, strings.TrimSuffix(question, "\""))
+		}
+		b.WriteString(answer)
+		text = after
+	}
 }
 
 func orOpen(text, question string) string {

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"text/tabwriter"
 	"time"
 
@@ -164,7 +165,9 @@ func (a *app) prove(ctx context.Context, name string, o proveOptions) error {
 }
 
 // numbers are those of a sentence with a unit of time, money or share behind or before them.
-var numbers = regexp.MustCompile(`(?i)([$€£]\s?)?(\d[\d_,]*(?:\.\d+)?)(?:\s*(%|per ?cent\b|milliseconds?\b|ms\b|seconds?\b|s\b|minutes?\b|min\b|hours?\b|h\b|days?\b|weeks?\b|[kmg]i?b\b|dollars?\b|euros?\b|usd\b|eur\b))?`)
+var numbers = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?i)([$€£]\s?)?(\d[\d_,]*(?:\.\d+)?)(?:\s*(%|per ?cent\b|milliseconds?\b|ms\b|seconds?\b|s\b|minutes?\b|min\b|hours?\b|h\b|days?\b|weeks?\b|[kmg]i?b\b|dollars?\b|euros?\b|usd\b|eur\b))?`)
+})
 
 // units are the factors that code writes a number with, for a unit of a sentence.
 func units(unit string) []float64 {
@@ -205,7 +208,7 @@ func named(text string) []string {
 			out = append(out, n)
 		}
 	}
-	for _, m := range numbers.FindAllStringSubmatch(text, -1) {
+	for _, m := range numbers().FindAllStringSubmatch(text, -1) {
 		n := strings.NewReplacer(",", "", "_", "").Replace(m[2])
 		v, err := strconv.ParseFloat(n, 64)
 		if err != nil || v > 1<<53 {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // A Conversion is a feature in Kiro's format, with what did not carry over.
@@ -145,9 +146,9 @@ func (c *converter) design() {
 }
 
 // dependsInTitle is what a title says of dependencies; the converted task says it in a line of its own.
-var dependsInTitle = regexp.MustCompile(`(?i)\s*\(depends on [^)]*\)`)
+var dependsInTitle = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?i)\s*\(depends on [^)]*\)`) })
 
-var plainNumber = regexp.MustCompile(`^\d+(\.\d+)*$`)
+var plainNumber = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^\d+(\.\d+)*$`) })
 
 // tasks writes tasks.md. Numbers are kept where every task has one of its own that fits its place, else all are numbered
 // anew.
@@ -173,7 +174,7 @@ func (c *converter) tasks() {
 		if strings.Contains(id, ".") {
 			dot = ""
 		}
-		fmt.Fprintf(&b, "%s- [%s]%s %s%s %s\n", indent, mark, star, id, dot, sentence(dependsInTitle.ReplaceAllString(t.Title, "")))
+		fmt.Fprintf(&b, "%s- [%s]%s %s%s %s\n", indent, mark, star, id, dot, sentence(dependsInTitle().ReplaceAllString(t.Title, "")))
 		for _, d := range t.Details {
 			if d = sentence(d); d != "" {
 				fmt.Fprintf(&b, "%s  - %s\n", indent, safeDetail(d))
@@ -200,7 +201,7 @@ func (c *converter) numbers() {
 	keep := true
 	for i := range c.f.Tasks {
 		t := &c.f.Tasks[i]
-		keep = keep && plainNumber.MatchString(t.ID) && (t.Parent == "" || strings.HasPrefix(t.ID, t.Parent+"."))
+		keep = keep && plainNumber().MatchString(t.ID) && (t.Parent == "" || strings.HasPrefix(t.ID, t.Parent+"."))
 	}
 	next := map[string]int{}
 	for i := range c.f.Tasks {

@@ -7,10 +7,6 @@ import (
 	"path"
 	"strconv"
 	"strings"
-
-	"github.com/yuin/goldmark"
-	"github.com/yuin/goldmark/ast"
-	"github.com/yuin/goldmark/text"
 )
 
 // outlineIn finds the one Markdown or text file of a directory that holds an outline, or "".
@@ -32,17 +28,8 @@ func outlineIn(fsys fs.FS, dir string) string {
 	return ""
 }
 
-// A block is a heading or a list item of an outline, in document order.
-type block struct {
-	line    int // from 1
-	level   int // of a heading; 0 for an item
-	text    string
-	ordered bool
-	depth   int // of an item: 1 for the outermost list
-}
-
-// parseOutline reads one document with stories, criteria and a task plan. Its Markdown is read by goldmark, in parts:
-// where a fence was meant to end and does not, a new part begins.
+// parseOutline reads one document with stories, criteria and a task plan. It is read in parts: where a fence was
+// meant to end and does not, a new part begins.
 func (f *Feature) parseOutline(fsys fs.FS, name string) Diagnostics {
 	f.Dialect, f.Dir = Outline, path.Dir(name)
 	data, err := readBounded(fsys, name)
@@ -67,7 +54,7 @@ func (f *Feature) parseOutline(fsys fs.FS, name string) Diagnostics {
 		if found {
 			end = base + int(p.lines[cut].off)
 		}
-		o.blocks = append(o.blocks, blocksOf(data[base:end], firstLine)...)
+		o.blocks = append(o.blocks, blocksOf(p, cut, firstLine)...)
 		base, firstLine = end, firstLine+cut
 	}
 	o.read()
@@ -88,52 +75,6 @@ func (r *reader) lostFence(p *page, f fence, at, base, firstLine int) {
 	r.diags = append(r.diags, Diagnostic{Code: "SPEC001", Severity: Error, File: p.path, Line: firstLine + f.from + 1, Column: int(l.start) + 1, Length: len(l.text) - int(l.start),
 		Message: "a code fence opened here is never closed where it was meant to be; what follows would be read as code", Hint: fmt.Sprintf("close it before line %d", firstLine+at+1),
 		Edits: []Edit{{Path: p.path, Offset: base + offsetOf(p, at), New: strings.Repeat(string(f.mark), f.length) + "\n"}}})
-}
-
-// blocksOf lists the headings and list items that CommonMark sees in a part of a document.
-func blocksOf(part []byte, firstLine int) []block {
-	doc := goldmark.DefaultParser().Parse(text.NewReader(part))
-	var out []block
-	depth, line, off := 0, firstLine+1, 0
-	lineAt := func(at int) int { // offsets only rise while the tree is walked in order
-		if at > off {
-			line += bytes.Count(part[off:at], []byte{'\n'})
-			off = at
-		}
-		return line
-	}
-	ast.Walk(doc, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
-		switch node := n.(type) {
-		case *ast.List:
-			if entering {
-				depth++
-			} else {
-				depth--
-			}
-		case *ast.Heading:
-			if entering && node.Lines().Len() > 0 {
-				out = append(out, block{line: lineAt(node.Lines().At(0).Start), level: node.Level, text: rawText(node, part)})
-			}
-			return ast.WalkSkipChildren, nil
-		case *ast.ListItem:
-			if first := node.FirstChild(); entering && first != nil && first.Type() == ast.TypeBlock && first.Lines() != nil && first.Lines().Len() > 0 {
-				out = append(out, block{line: lineAt(first.Lines().At(0).Start), text: rawText(first, part), ordered: node.Parent().(*ast.List).IsOrdered(), depth: depth})
-			}
-		}
-		return ast.WalkContinue, nil
-	})
-	return out
-}
-
-// rawText joins the lines of a block as they are written.
-func rawText(n ast.Node, src []byte) string {
-	var b strings.Builder
-	for i := range n.Lines().Len() {
-		s := n.Lines().At(i)
-		b.Write(bytes.TrimSpace(s.Value(src)))
-		b.WriteByte(' ')
-	}
-	return strings.TrimSpace(b.String())
 }
 
 // An outline is the reading of one.

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"spec.example/spec/internal/trace"
 	"spec.example/spec/plan"
@@ -82,7 +83,7 @@ func testNames(diff []byte) func(test string) bool {
 		}
 		files = append(files, file)
 		for _, line := range lines.added {
-			if m := goTestFunc.FindStringSubmatch(line); m != nil {
+			if m := goTestFunc().FindStringSubmatch(line); m != nil {
 				names[m[1]] = true
 			}
 		}
@@ -93,7 +94,7 @@ func testNames(diff []byte) func(test string) bool {
 	}
 }
 
-var goTestFunc = regexp.MustCompile(`^func (Test\w*)\(`)
+var goTestFunc = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^func (Test\w*)\(`) })
 
 // expectations are the tests that may still fail, with the task that has to make them pass. task itself has to.
 func expectations(lock *trace.Lock, task string) map[string]string {
@@ -133,26 +134,28 @@ func keys(m map[string]string) []string {
 
 // The words are those of the bugfix workflow of Kiro, whose task lists say in capitals what is to fail.
 var (
-	wordsExplore  = regexp.MustCompile(`(?i)\bexploration tests?\b`)
-	wordsMustFail = regexp.MustCompile(`(?i)\btests? must fail\b|expected outcome:\W*tests? fails?\b`)
-	wordsAgain    = regexp.MustCompile(`(?i)^\W*(re-?run|run|verify|confirm|check)\b`)
-	wordsPreserve = regexp.MustCompile(`(?i)\bpreservation\b|\bbefore implementing\b`)
+	wordsExplore  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?i)\bexploration tests?\b`) })
+	wordsMustFail = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`(?i)\btests? must fail\b|expected outcome:\W*tests? fails?\b`)
+	})
+	wordsAgain    = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?i)^\W*(re-?run|run|verify|confirm|check)\b`) })
+	wordsPreserve = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?i)\bpreservation\b|\bbefore implementing\b`) })
 )
 
 // explores tells whether a task of a bugfix specification writes the test that shows the bug: it has to fail.
 func explores(f *spec.Feature, id string) bool {
 	t := f.Task(id)
-	if t == nil || !f.Bugfix() || wordsAgain.MatchString(t.Title) || t.Checkpoint {
+	if t == nil || !f.Bugfix() || wordsAgain().MatchString(t.Title) || t.Checkpoint {
 		return false
 	}
-	return wordsExplore.MatchString(t.Title) || slices.ContainsFunc(t.Details, wordsMustFail.MatchString)
+	return wordsExplore().MatchString(t.Title) || slices.ContainsFunc(t.Details, wordsMustFail().MatchString)
 }
 
 // seesFix tells whether a task of a bugfix specification only runs again what earlier tasks wrote ("verify that the
 // exploration test now passes"): spec does that itself, as it does with a checkpoint.
 func seesFix(f *spec.Feature, id string) bool {
 	t := f.Task(id)
-	return t != nil && f.Bugfix() && wordsAgain.MatchString(t.Title) && strings.Contains(strings.ToLower(t.Title), "test")
+	return t != nil && f.Bugfix() && wordsAgain().MatchString(t.Title) && strings.Contains(strings.ToLower(t.Title), "test")
 }
 
 // byItself tells whether a task is verified without an agent.
@@ -166,7 +169,7 @@ func fixOf(f *spec.Feature, exploration string) string {
 	var fix *spec.Task
 	for _, t := range leaves[at+1:] {
 		switch {
-		case fix == nil && (explores(f, t.ID) || wordsPreserve.MatchString(t.Title) || t.Checkpoint):
+		case fix == nil && (explores(f, t.ID) || wordsPreserve().MatchString(t.Title) || t.Checkpoint):
 			continue
 		case t.Checkpoint, seesFix(f, t.ID):
 			if fix != nil {
@@ -191,7 +194,7 @@ func fixOf(f *spec.Feature, exploration string) string {
 func beforeFix(leaves []*spec.Task, lock *trace.Lock, id string) bool {
 	for _, t := range leaves {
 		if t.ID == id {
-			return wordsPreserve.MatchString(t.Title)
+			return wordsPreserve().MatchString(t.Title)
 		}
 	}
 	return false

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"spec.example/spec/internal/git"
 )
@@ -114,7 +115,9 @@ func staysInside(file, target string) bool {
 }
 
 // addressed are words to whoever reads the code next and takes orders from it.
-var addressed = regexp.MustCompile(`(?i)\b(ignore|disregard|forget)\s+(all\s+|any\s+|the\s+)?(previous|prior|above|earlier)\s+(instructions?|rules?|prompts?)|\b(note|message|instructions?)\s+(to|for)\s+(the\s+)?(next|later|following|other)\s+(ai\s+)?(agents?|models?|assistants?)|\b(dear|attention)[, ]+(ai|agents?|assistants?|models?|llm)\b|\b(agents?|assistants?|models?)\s+(must|should)\s+(always\s+|never\s+)?(approve|skip|mark|tick|report|ignore)`)
+var addressed = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?i)\b(ignore|disregard|forget)\s+(all\s+|any\s+|the\s+)?(previous|prior|above|earlier)\s+(instructions?|rules?|prompts?)|\b(note|message|instructions?)\s+(to|for)\s+(the\s+)?(next|later|following|other)\s+(ai\s+)?(agents?|models?|assistants?)|\b(dear|attention)[, ]+(ai|agents?|assistants?|models?|llm)\b|\b(agents?|assistants?|models?)\s+(must|should)\s+(always\s+|never\s+)?(approve|skip|mark|tick|report|ignore)`)
+})
 
 func byPath(c git.Change, add func(class, file, what string)) {
 	base := path.Base(c.Path)
@@ -202,7 +205,7 @@ func byContent(c git.Change, lines changed, add func(class, file, what string)) 
 		}
 	}
 	for _, line := range lines.added {
-		if addressed.MatchString(line) {
+		if addressed().MatchString(line) {
 			add(riskWords, c.Path, "speaks to whoever works on it next: "+strings.TrimSpace(line))
 			break
 		}

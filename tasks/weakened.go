@@ -16,6 +16,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"spec.example/spec/internal/git"
 )
@@ -231,7 +232,7 @@ func shapes(src []byte) map[string]*testShape {
 	return out
 }
 
-var asserts = regexp.MustCompile(`^(Error|Errorf|Fatal|Fatalf|Fail|FailNow)$`)
+var asserts = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(Error|Errorf|Fatal|Fatalf|Fail|FailNow)$`) })
 
 func (s *testShape) call(fset *token.FileSet, call *ast.CallExpr, behind []ast.Node) {
 	sel, ok := call.Fun.(*ast.SelectorExpr)
@@ -244,7 +245,7 @@ func (s *testShape) call(fset *token.FileSet, call *ast.CallExpr, behind []ast.N
 		s.skips = true
 	}
 	library := owner != nil && (owner.Name == "assert" || owner.Name == "require")
-	if !asserts.MatchString(name) && !library {
+	if !asserts().MatchString(name) && !library {
 		return
 	}
 	s.asserts++

@@ -223,7 +223,7 @@ func (p *Prover) writeOverlay() error {
 	return os.WriteFile(p.overlay, data, 0o644)
 }
 
-var compileError = regexp.MustCompile(`(?m)^(?:vet: )?(\S+\.go):(\d+):(\d+)`)
+var compileError = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?m)^(?:vet: )?(\S+\.go):(\d+):(\d+)`) })
 
 // binary builds the tests of a package: plain with coverage, or with all mutants. What a mutant breaks for the compiler is
 // taken out and built again.
@@ -265,7 +265,7 @@ func (p *Prover) binary(ctx context.Context, dir, kind string) (string, error) {
 // drop takes the mutants out that stand on the lines of compile errors; false where there are none.
 func (p *Prover) drop(text string) bool {
 	dropped := false
-	for _, found := range compileError.FindAllStringSubmatch(text, -1) {
+	for _, found := range compileError().FindAllStringSubmatch(text, -1) {
 		line, _ := strconv.Atoi(found[2])
 		for _, m := range p.mutants {
 			if m.compiles && !m.overlay && m.Line <= line && line <= m.EndLine && (filepath.Base(m.File) == filepath.Base(found[1]) || p.replaced(found[1], m.File)) && m.EndLine-m.Line < 20 {
@@ -364,9 +364,9 @@ func outcomeOf(code int, out string) Outcome {
 	return Passed
 }
 
-var said = regexp.MustCompile(`(?m)^\s+\S+\.go:\d+: .*$`)
+var said = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?m)^\s+\S+\.go:\d+: .*$`) })
 
-func saying(out string) string { return short(said.FindString(out)) }
+func saying(out string) string { return short(said().FindString(out)) }
 
 // A tail keeps the beginning and the end of an output.
 type tail struct {

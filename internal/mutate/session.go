@@ -222,7 +222,7 @@ func (s *session) line(text string) {
 		}
 		s.current = ""
 		s.change()
-	case s.said == "" && said.MatchString(text):
+	case s.said == "" && said().MatchString(text):
 		s.said = saying(text)
 	}
 }

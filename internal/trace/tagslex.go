@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // What a byte of a source file is part of.
@@ -206,7 +207,7 @@ func (s *source) lastString(from, to int, other string) string {
 }
 
 // attribute is a line that belongs to the declaration below it.
-var attribute = regexp.MustCompile(`^\s*(?:@\w|#!?\[|\[\w)`)
+var attribute = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^\s*(?:@\w|#!?\[|\[\w)`) })
 
 // head is where the attributes, decorators and comments that stand directly on line n begin.
 func (s *source) head(n int) int {
@@ -220,7 +221,7 @@ func (s *source) head(n int) int {
 		off := s.starts[i] + len(line) - len(strings.TrimLeft(line, " \t"))
 		switch {
 		case s.kinds[off] == inComment:
-		case attribute.MatchString(line):
+		case attribute().MatchString(line):
 		case strings.HasSuffix(trimmed, ")") || strings.HasSuffix(trimmed, ","): // a decorator over several lines
 			if !s.decorated(i) {
 				return at
@@ -237,7 +238,7 @@ func (s *source) head(n int) int {
 func (s *source) decorated(n int) bool {
 	for i := n; i >= 0 && i > n-20; i-- {
 		line := s.lineText(i)
-		if attribute.MatchString(line) {
+		if attribute().MatchString(line) {
 			return true
 		}
 		if t := strings.TrimSpace(line); t == "" || strings.HasSuffix(t, "{") || strings.HasSuffix(t, ";") || strings.HasSuffix(t, ":") {
@@ -275,7 +276,7 @@ func (s *source) end(n, from int) int {
 			if s.kinds[i] != inCode {
 				continue
 			}
-			if tag := dollarQuote.FindString(s.text[i:min(len(s.text), i+64)]); tag != "" {
+			if tag := dollarQuote().FindString(s.text[i:min(len(s.text), i+64)]); tag != "" {
 				i = s.until(i+len(tag), tag) - 1
 			} else if s.text[i] == ';' {
 				return i + 1
@@ -287,7 +288,7 @@ func (s *source) end(n, from int) int {
 }
 
 // dollarQuote begins and ends the body of a function of PostgreSQL.
-var dollarQuote = regexp.MustCompile(`^\$\w*\$`)
+var dollarQuote = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^\$\w*\$`) })
 
 func indentOf(line string) int {
 	n := 0
