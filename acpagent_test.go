@@ -18,10 +18,11 @@ type scriptedAgent struct {
 	conn    *acp.AgentSideConnection
 	servers []acp.McpServer
 	cwd     string
+	stopped chan struct{} // closed by session/cancel
 }
 
 func runScriptedAgent() {
-	a := &scriptedAgent{}
+	a := &scriptedAgent{stopped: make(chan struct{})}
 	a.conn = acp.NewAgentSideConnection(a, os.Stdout, os.Stdin)
 	<-a.conn.Done()
 }
@@ -34,7 +35,10 @@ func (a *scriptedAgent) Initialize(context.Context, acp.InitializeRequest) (acp.
 	return acp.InitializeResponse{ProtocolVersion: acp.ProtocolVersionNumber, AgentCapabilities: acp.AgentCapabilities{LoadSession: true}}, nil
 }
 
-func (a *scriptedAgent) Cancel(context.Context, acp.CancelNotification) error { return nil }
+func (a *scriptedAgent) Cancel(context.Context, acp.CancelNotification) error {
+	close(a.stopped)
+	return nil
+}
 
 func (a *scriptedAgent) CloseSession(context.Context, acp.CloseSessionRequest) (acp.CloseSessionResponse, error) {
 	return acp.CloseSessionResponse{}, nil
@@ -72,8 +76,19 @@ func (a *scriptedAgent) Prompt(ctx context.Context, r acp.PromptRequest) (acp.Pr
 	say := func(format string, args ...any) {
 		a.conn.SessionUpdate(ctx, acp.SessionNotification{SessionId: r.SessionId, Update: acp.UpdateAgentMessageText(fmt.Sprintf(format, args...))})
 	}
-	answer, err := a.conn.RequestPermission(ctx, acp.RequestPermissionRequest{SessionId: r.SessionId, ToolCall: acp.ToolCallUpdate{ToolCallId: "1"}, Options: []acp.PermissionOption{
-		{OptionId: "z", Kind: acp.PermissionOptionKindAllowAlways, Name: "always"}, {OptionId: "a", Kind: acp.PermissionOptionKindAllowOnce, Name: "once"}}})
+	ask := func(ctx context.Context) (acp.RequestPermissionResponse, error) {
+		return a.conn.RequestPermission(ctx, acp.RequestPermissionRequest{SessionId: r.SessionId, ToolCall: acp.ToolCallUpdate{ToolCallId: "1"}, Options: []acp.PermissionOption{
+			{OptionId: "z", Kind: acp.PermissionOptionKindAllowAlways, Name: "always"}, {OptionId: "a", Kind: acp.PermissionOptionKindAllowOnce, Name: "once"}}})
+	}
+	if strings.Contains(brief, "wait for ever") {
+		a.conn.SessionUpdate(ctx, acp.SessionNotification{SessionId: r.SessionId, Update: acp.StartToolCall("w", "waiting for ever")})
+		<-a.stopped
+		answer, err := ask(context.Background())
+		text := fmt.Sprintf("selected %v, cancelled %v, error %v\n", answer.Outcome.Selected != nil, answer.Outcome.Cancelled != nil, err)
+		os.WriteFile(filepath.Join(a.cwd, "cancelled.txt"), []byte(text), 0o644)
+		return acp.PromptResponse{StopReason: acp.StopReasonCancelled}, nil
+	}
+	answer, err := ask(ctx)
 	if err != nil || answer.Outcome.Selected == nil || answer.Outcome.Selected.OptionId != "a" {
 		return acp.PromptResponse{}, fmt.Errorf("permission: %+v, %v", answer, err)
 	}
@@ -95,6 +110,16 @@ func (a *scriptedAgent) Prompt(ctx context.Context, r acp.PromptRequest) (acp.Pr
 			return acp.PromptResponse{StopReason: acp.StopReasonEndTurn}, nil
 		}
 	}
+	if strings.Contains(brief, "list the servers") {
+		drink = ""
+		for _, server := range a.servers {
+			if s := server.Stdio; s != nil && s.Name != "spec" {
+				drink += fmt.Sprintf("%s: %s %s %v\n", s.Name, s.Command, strings.Join(s.Args, " "), s.Env)
+			} else if server.Http != nil {
+				drink += server.Http.Name + " over http\n"
+			}
+		}
+	}
 	if strings.Contains(brief, "please add milk") {
 		drink += " with milk"
 	}
@@ -107,7 +132,7 @@ func (a *scriptedAgent) Prompt(ctx context.Context, r acp.PromptRequest) (acp.Pr
 
 // ask uses the MCP server that the client offered, as a model's tool call would.
 func (a *scriptedAgent) ask(ctx context.Context) (string, error) {
-	if len(a.servers) != 1 || a.servers[0].Stdio == nil {
+	if len(a.servers) == 0 || a.servers[0].Stdio == nil || a.servers[0].Stdio.Name != "spec" {
 		return "", fmt.Errorf("servers: %+v", a.servers)
 	}
 	s := a.servers[0].Stdio

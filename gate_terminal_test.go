@@ -3,6 +3,8 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -211,4 +213,28 @@ func TestTerminalWide(t *testing.T) {
 	s.expect("[q]uit > ")
 	s.send("s")
 	s.ends(0)
+}
+
+// TestTerminalInterrupt: the first interrupt lets a running agent go on, the second cancels its turn; a permission that it
+// asks for then is answered "cancelled", and its last writes are not cut off.
+func TestTerminalInterrupt(t *testing.T) {
+	w := newWorld(t, strings.NewReplacer("command: [sh, agent.sh]", "protocol: acp\n    command: [acpagent]", "Write a fourth", "wait for ever").Replace(kitchen))
+	if err := os.Symlink(w.self, filepath.Join(filepath.Dir(w.self), "acpagent")); err != nil {
+		t.Fatal(err)
+	}
+	w.approved("f")
+	s := w.terminal(80, 24, "apply", "f", "--here", "--only", "2", "--assume-done", "--skip", "1")
+	s.expect("waiting for ever")
+	s.send("\x03")
+	s.expect("no new tasks")
+	s.send("\x03")
+	s.ends(130)
+	found, err := filepath.Glob(filepath.Join(w.home, "cache/spec/repos/*/slot/0/tree/cancelled.txt"))
+	if err != nil || len(found) != 1 {
+		t.Fatalf("the agent was not let end its turn: %v, %v", found, err)
+	}
+	data, err := os.ReadFile(found[0])
+	if want := "selected false, cancelled true, error <nil>\n"; err != nil || string(data) != want {
+		t.Errorf("the agent heard %q, want %q (%v)", data, want, err)
+	}
 }

@@ -25,7 +25,7 @@ func (a *app) agentNamed(s settings, name string) (agent.Agent, error) {
 		c, ok = s.repo.Agents[name]
 	}
 	if ok {
-		return a.configured(name, c)
+		return a.configured(s, name, c)
 	}
 	if name == "blueprint" {
 		return a.blueprint()
@@ -37,7 +37,7 @@ func (a *app) agentNamed(s settings, name string) (agent.Agent, error) {
 	names := []string{"blueprint"}
 	for _, p := range presets {
 		if p.Name == name {
-			return a.preset(p)
+			return a.preset(s, p)
 		}
 		names = append(names, p.Name)
 	}
@@ -53,21 +53,21 @@ func (a *app) agentNamed(s settings, name string) (agent.Agent, error) {
 
 // configured makes an agent of the configuration. Reads and state are the user's to open: in a repository's file they
 // stand behind spec trust, as the command does.
-func (a *app) configured(name string, c agentConfig) (agent.Agent, error) {
+func (a *app) configured(s settings, name string, c agentConfig) (agent.Agent, error) {
 	if len(c.Command) == 0 {
 		return nil, undecided("", "agents.%s: no command", name)
 	}
-	return a.build(agent.Preset{Name: name, Protocol: first(c.Protocol, "command"), Command: c.Command, Env: c.Env, Reads: c.Reads, State: c.State})
+	return a.build(s, agent.Preset{Name: name, Protocol: first(c.Protocol, "command"), Command: c.Command, Env: c.Env, Reads: c.Reads, State: c.State, Set: c.Set})
 }
 
-func (a *app) preset(p agent.Preset) (agent.Agent, error) {
+func (a *app) preset(s settings, p agent.Preset) (agent.Agent, error) {
 	if _, err := exec.LookPath(p.Command[0]); err != nil {
 		return nil, undecided(p.Install, "%s is not installed: no %s in PATH", p.Title, p.Command[0])
 	}
-	return a.build(p)
+	return a.build(s, p)
 }
 
-func (a *app) build(p agent.Preset) (agent.Agent, error) {
+func (a *app) build(s settings, p agent.Preset) (agent.Agent, error) {
 	var env []string
 	for _, name := range p.Env {
 		if value := a.w.env(name); value != "" {
@@ -86,7 +86,7 @@ func (a *app) build(p agent.Preset) (agent.Agent, error) {
 			return nil, fmt.Errorf("finding the cache directory: %v", err)
 		}
 		return &agent.ACP{Label: p.Name, Argv: p.Command, Self: a.w.Self, Env: env, Reads: reads, State: state, Sessions: filepath.Join(cache, "sessions"),
-			Secrets: agent.Secrets(env), Notify: a.activity}, nil
+			Servers: a.filledServers(s), Secrets: agent.Secrets(env), Notify: a.activity}, nil
 	case "command":
 		return &agent.Command{Label: p.Name, Argv: p.Command, Self: a.w.Self, Env: env, Reads: reads, State: state, Secrets: agent.Secrets(env), Notify: a.activity}, nil
 	}
@@ -186,7 +186,7 @@ func (a *app) listAgents(ctx context.Context, only string) error {
 	}{{"user", s.user.Agents}, {"repository", s.repo.Agents}} {
 		for _, name := range sortedKeys(own.agents) {
 			c := own.agents[name]
-			lines = append(lines, agentLine{Preset: agent.Preset{Name: name, Title: name, Protocol: first(c.Protocol, "command"), Command: c.Command}, From: own.from})
+			lines = append(lines, agentLine{Preset: agent.Preset{Name: name, Title: name, Protocol: first(c.Protocol, "command"), Command: c.Command, Install: c.Install, Version: c.Version}, From: own.from})
 		}
 	}
 	if only != "" {
@@ -202,7 +202,7 @@ func (a *app) listAgents(ctx context.Context, only string) error {
 		}
 		_, err := exec.LookPath(l.Command[0])
 		l.Installed = err == nil
-		if l.Installed && len(l.Preset.Version) > 0 {
+		if l.Installed && len(l.Preset.Version) > 0 && (l.From != "repository" || a.trusted(root, s) == nil) {
 			l.Version = versionOf(ctx, l.Preset.Version)
 		}
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/bmatcuk/doublestar/v4"
 	"gopkg.in/yaml.v3"
 
+	"spec.example/spec/internal/agent"
 	"spec.example/spec/internal/sandbox"
 	"spec.example/spec/spec"
 	"spec.example/spec/tasks"
@@ -47,6 +48,10 @@ type agentConfig struct {
 	Env      []string `yaml:"env"`
 	Reads    []string `yaml:"reads"`
 	State    []string `yaml:"state"`
+
+	Set     map[string]string `yaml:"set,omitempty"` // variables with their values
+	Install string            `yaml:"install,omitempty"`
+	Version []string          `yaml:"version,omitempty"`
 }
 
 // An approveConfig is a policy, or a map of policies: "default", "feature:NAME" and patterns of paths.
@@ -191,7 +196,7 @@ func explainYAML(err error) string {
 }
 
 func configKeys() []string {
-	return strings.Fields("agent agents setup setup_inputs copy verify approve jobs attempts timeout sandbox branch notify hooks disk protocol command env reads state fetch build test landing tags junit preset coverage target file mode writes")
+	return strings.Fields("agent agents setup setup_inputs copy verify approve jobs attempts timeout sandbox branch notify hooks disk protocol command env reads state fetch build test landing tags junit preset coverage target file mode writes set install version")
 }
 
 // nearest returns the name with the smallest edit distance, or "" where none is near.
@@ -210,6 +215,7 @@ func nearest(name string, names []string) string {
 type settings struct {
 	repo, user config
 	repoData   []byte
+	servers    []agent.MCPServer // of the repository
 }
 
 func (a *app) settings(root string) (settings, error) {
@@ -221,6 +227,9 @@ func (a *app) settings(root string) (settings, error) {
 		}
 	}
 	if s.repo, s.repoData, err = readConfig(filepath.Join(root, filepath.FromSlash(repoConfig)), repoConfig); err != nil {
+		return s, err
+	}
+	if s.servers, err = readServers(root); err != nil {
 		return s, err
 	}
 	switch {
@@ -285,7 +294,7 @@ func (s settings) policy(flag, feature string) (whole tasks.Policy, of func(path
 // commands hashes what a repository's configuration would run, or is "" when it would run nothing.
 func (s settings) commands() string {
 	c := s.repo
-	if len(c.Agents) == 0 && c.Setup == "" && c.Notify == "" && c.Verify.Fetch+c.Verify.Build+c.Verify.Test+c.Verify.Landing == "" && len(c.Copy) == 0 {
+	if len(c.Agents) == 0 && c.Setup == "" && c.Notify == "" && c.Verify.Fetch+c.Verify.Build+c.Verify.Test+c.Verify.Landing == "" && len(c.Copy)+len(s.servers) == 0 {
 		return ""
 	}
 	part, err := yaml.Marshal(struct {
@@ -293,7 +302,8 @@ func (s settings) commands() string {
 		Setup, Notify string
 		Copy          []string
 		Verify        verifyConfig
-	}{c.Agents, c.Setup, c.Notify, c.Copy, c.Verify})
+		Servers       []agent.MCPServer `yaml:",omitempty"`
+	}{c.Agents, c.Setup, c.Notify, c.Copy, c.Verify, s.servers})
 	if err != nil {
 		return "unreadable"
 	}

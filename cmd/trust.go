@@ -14,7 +14,7 @@ func (a *app) trustVerb() *cobra.Command {
 	return &cobra.Command{
 		Use:   "trust",
 		Short: "Allow the commands that this repository's configuration brings",
-		Long:  "Trust prints the commands of .kiro/spec.yaml (agents, setup, verify, notify) and allows exactly these to run.\nAny change to them has to be trusted anew. What is trusted is remembered outside the repository.",
+		Long:  "Trust prints the commands of .kiro/spec.yaml (agents, setup, verify, notify) and the tool servers of .kiro/settings/mcp.json, and allows exactly these to run.\nAny change to them has to be trusted anew. What is trusted is remembered outside the repository.",
 		Args:  exactly(),
 		RunE:  func(*cobra.Command, []string) error { return a.trust() },
 	}
@@ -56,8 +56,16 @@ func (s settings) brings() []string {
 	add("verify.landing", s.repo.Verify.Landing)
 	add("notify", s.repo.Notify)
 	add("copy", strings.Join(s.repo.Copy, " "))
-	for name, agent := range s.repo.Agents {
-		add("agents."+name, strings.Join(agent.Command, " "))
+	for _, name := range sortedKeys(s.repo.Agents) {
+		c := s.repo.Agents[name]
+		add("agents."+name, strings.Join(c.Command, " "))
+		add("agents."+name+".version", strings.Join(c.Version, " "))
+		for _, variable := range sortedKeys(c.Set) {
+			add("agents."+name+".set", variable+"="+c.Set[variable])
+		}
+	}
+	for _, server := range s.servers {
+		add("tool server "+server.Name+" ("+mcpConfig+")", shownServer(server))
 	}
 	return lines
 }
@@ -113,5 +121,5 @@ func (a *app) trusted(root string, s settings) error {
 			return nil
 		}
 	}
-	return undecided("read "+repoConfig+", then: spec trust", "this repository's configuration brings commands that you have not trusted:\n  %s", strings.Join(s.brings(), "\n  "))
+	return undecided("read them, then: spec trust", "this repository's configuration brings commands that you have not trusted:\n  %s", strings.Join(s.brings(), "\n  "))
 }
