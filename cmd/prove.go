@@ -40,8 +40,7 @@ func (a *app) proveVerb() *cobra.Command {
 		Short: "Break the code on purpose and see whether each criterion's test notices",
 		Long: "Prove breaks the Go code that a criterion's tests run, one small change at a time and without touching a file, and demands\n" +
 			"that an assertion of them fails. A panic, a time-out or a skip is no kill. What was seen goes into spec.lock as bites k/n.\n" +
-			"It ends with 1 where a criterion's tests notice nothing, or none of the changes of a number that the criterion names.\n\n" +
-			"With the configuration `prove: {command: …}` it breaks any other language: the command is run in a copy of the tree for\neach break.",
+			"It ends with 1 where a criterion's tests notice nothing, or none of the changes of a number that the criterion names.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			ctx, cancel := a.prompt(c.Context())

@@ -290,7 +290,7 @@ func (s *summary) counts() string {
 	for _, c := range s.Criteria {
 		n[c.Proof]++
 	}
-	text := fmt.Sprintf("%d of %d proven", len(s.Criteria)-n["none"], len(s.Criteria))
+	text := fmt.Sprintf("%d of %d proven", len(s.Criteria)-n["none"]-n["covers"], len(s.Criteria))
 	for _, part := range []struct{ proof, words string }{{"bites", "%d bite"}, {"aged", "%d aged"}, {"covers", "%d noticed no break"}, {"ran", "%d only ran"}} {
 		if n[part.proof] > 0 && len(n) > 0 && n["bites"]+n["aged"]+n["covers"] > 0 {
 			text += fmt.Sprintf(", "+part.words, n[part.proof])

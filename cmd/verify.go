@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -25,6 +26,7 @@ type verifyOptions struct {
 	criterion string
 	since     string
 	tagged    bool
+	results   string
 }
 
 func (a *app) verifyVerb() *cobra.Command {
@@ -46,6 +48,7 @@ func (a *app) verifyVerb() *cobra.Command {
 	c.Flags().BoolVar(&o.commit, "commit", false, "commit spec.lock where it changed")
 	c.Flags().StringVar(&o.criterion, "criterion", "", "only the tests of criterion `ID`")
 	c.Flags().StringVar(&o.since, "changed-since", "", "only the tests of criteria whose words, tests or code are not those of the commit `REV`")
+	c.Flags().StringVar(&o.results, "results", "", "run nothing: read `FILE`, what go test -json wrote of this very tree (for a CI that has run the tests)")
 	c.Flags().BoolVar(&o.tagged, "tagged", false, "only tests that are tagged for criteria")
 	return c
 }
@@ -96,6 +99,13 @@ func (a *app) verify(ctx context.Context, name string, o verifyOptions) error {
 		}
 		return nil
 	}
+	if o.results != "" {
+		run, err := a.readResults(targets[0].root, o.results)
+		if err != nil {
+			return err
+		}
+		return a.verifyFeatures(ctx, repo, targets, run, chosen, nil, o)
+	}
 	var args []string
 	if !chosen.whole {
 		args = goArgs(targets[0].root, chosen.tests)
@@ -113,6 +123,11 @@ func (a *app) verify(ctx context.Context, name string, o verifyOptions) error {
 	if err != nil {
 		return err
 	}
+	return a.verifyFeatures(ctx, repo, targets, run, chosen, unsteady, o)
+}
+
+// verifyFeatures compares what was seen with the lock of each feature.
+func (a *app) verifyFeatures(ctx context.Context, repo *git.Repo, targets []*target, run *tasks.VerifiedTree, chosen selection, unsteady map[string]bool, o verifyOptions) error {
 	failed := false
 	for _, t := range targets {
 		v, err := a.verifyFeature(ctx, repo, t, run, chosen.criteria[t.feature.Name], unsteady, o)
@@ -128,6 +143,30 @@ func (a *app) verify(ctx context.Context, name string, o verifyOptions) error {
 		return errSaid
 	}
 	return nil
+}
+
+// readResults takes the results of a run that somebody else made of the checkout as it is, with what no package reported
+// left out: a criterion whose tests are not among them gets no fact.
+func (a *app) readResults(root, file string) (*tasks.VerifiedTree, error) {
+	f, err := os.Open(a.path(file))
+	if err != nil {
+		return nil, undecided("go test -json ./... > "+file, "reading the results: %v", err)
+	}
+	defer f.Close()
+	run := &tasks.VerifiedTree{Coverage: -1}
+	if run.Results, err = trace.ReadGoTest(f); err != nil {
+		return nil, undecided("go test -json ./... > "+file, "reading the results: %v", err)
+	}
+	if run.Index, err = trace.Scan(rooted(root), "."); err != nil {
+		return nil, err
+	}
+	counts := run.Results.Counts()
+	if counts == (trace.Counts{}) {
+		return nil, undecided("go test -json ./... > "+file, "%s holds no result of a test", file)
+	}
+	run.OK, run.Summary = len(run.Results.Failed()) == 0, counts.String()
+	run.Failure = run.Results.Failures(40)
+	return run, nil
 }
 
 // managed lists the features to verify: the one that is named, or every one of the workspace that has a lock.
