@@ -170,7 +170,7 @@ func BenchmarkAcknowledgement(b *testing.B) {
 	for b.Loop() {
 		for i := range rounds {
 			theirs = append(theirs, pgbench(b, s, script, 4, i*10_000_000))
-			envelopes := s.seal(s.crowd(8000))
+			envelopes := s.seal(s.crowd(4000))
 			start := time.Now()
 			s.deliver(c, envelopes)
 			ours = append(ours, float64(len(envelopes))/time.Since(start).Seconds())
@@ -195,10 +195,10 @@ func BenchmarkFullEffect(b *testing.B) {
 INSERT INTO stripe_events (id, type, api_version, livemode, created, customer, payload) VALUES ('evt_bench' || $N, 'customer.subscription.created', '2023-10-16', false, now(), 'cus_bench' || $N, ` + quoted(sample) + `) ON CONFLICT (id) DO NOTHING;
 BEGIN;
 SELECT id, type, customer, payload, attempts FROM stripe_events WHERE processed_at IS NULL AND next_attempt_at <= now() AND attempts < 12 ORDER BY received_at, id LIMIT 1 FOR UPDATE SKIP LOCKED;
-SELECT pg_try_advisory_xact_lock(hashtextextended('billing:cus_bench' || $N, 0));
+SELECT pg_try_advisory_xact_lock(hashtextextended('billing:' || 'cus_bench' || $N, 0));
 SAVEPOINT a;
 SAVEPOINT b;
-SELECT pg_advisory_xact_lock(hashtextextended('billing:cus_bench' || $N, 0));
+SELECT pg_advisory_xact_lock(hashtextextended('billing:' || 'cus_bench' || $N, 0));
 SELECT c.user_id::text FROM stripe_customers c WHERE c.erased_at IS NULL AND (c.stripe_customer_id = 'cus_bench' || $N OR EXISTS (SELECT FROM subscriptions s WHERE s.user_id = c.user_id AND s.stripe_customer_id = 'cus_bench' || $N AND s.stripe_subscription_id = 'sub_bench' || $N));
 SELECT * FROM subscriptions WHERE stripe_subscription_id = 'sub_bench' || $N FOR UPDATE;
 INSERT INTO subscriptions (user_id, stripe_subscription_id, stripe_customer_id, stripe_item_id, price_id, plan, status, unit_amount, currency, interval_days, current_period_start, current_period_end, synced_at)
@@ -216,7 +216,7 @@ COMMIT;
 		for i := range rounds {
 			theirs = append(theirs, pgbench(b, s, script, 4, i*5_000))
 			s.exec("UPDATE stripe_events SET processed_at = now() WHERE processed_at IS NULL")
-			events := s.crowd(4000)
+			events := s.crowd(2000)
 			envelopes := s.seal(events)
 			ctx, stop := context.WithCancel(context.Background())
 			var wg sync.WaitGroup

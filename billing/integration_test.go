@@ -313,8 +313,23 @@ func Test29_UpgradeOnDay15(t *testing.T) {
 	if code, out := s.do(user, "POST", "/api/billing/upgrade", ""); code != 200 || out["plan"] != "annual" {
 		t.Fatalf("%d %v", code, out)
 	}
+	upgraded := s.stripe.Now()
 	s.settle()
 	if got := s.amounts(user); len(got) != 2 || got[0] != 27550 {
 		t.Errorf("charged %v, want 27550 and 2900", got)
+	}
+	// The year begins with the upgrade, not with the month before.
+	if got, want := s.status(user)["current_period_end"], upgraded.Add(31_536_000*time.Second).Format(time.RFC3339); got != want {
+		t.Errorf("the period ends %v, want %s", got, want)
+	}
+	s.stripe.Advance(31_536_000 - 1)
+	s.settle()
+	if got := s.amounts(user); len(got) != 2 {
+		t.Errorf("charged %v a second before the year is over", got)
+	}
+	s.stripe.Advance(1)
+	s.settle()
+	if got := s.amounts(user); len(got) != 3 || got[0] != 29000 {
+		t.Errorf("charged %v when the year is over, want 29000 too", got)
 	}
 }
