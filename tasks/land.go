@@ -44,8 +44,22 @@ type sentBack struct {
 
 func (e *sentBack) Error() string { return e.why }
 
-// land puts an approved result into the branch. One at a time: the caller holds the landing lock.
+// errHeadMoved is the error of a landing whose branch is no longer where the landing was made for.
+var errHeadMoved = errors.New("the branch moved meanwhile")
+
+// land puts an approved result into the branch, and does it anew where a person commits while it is merged and verified.
+// One at a time: the caller holds the landing lock.
 func (r *run) land(ctx context.Context, s *slot, a approved) error {
+	for {
+		err := r.landOnce(ctx, s, a)
+		if !errors.Is(err, errHeadMoved) {
+			return err
+		}
+		r.event("landing.again", a.task, err.Error(), nil)
+	}
+}
+
+func (r *run) landOnce(ctx context.Context, s *slot, a approved) error {
 	h, err := r.waitForHead(ctx)
 	if err != nil {
 		return err
@@ -369,7 +383,7 @@ func (r *run) advance(ctx context.Context, from, to string, files map[string][]b
 		return err
 	}
 	if branch != r.branch {
-		return r.git.UpdateRef(ctx, r.branch, to, from, "spec: landing")
+		return r.moved(ctx, from, r.git.UpdateRef(ctx, r.branch, to, from, "spec: landing"))
 	}
 	if err := r.keepLock(ctx, from, files); err != nil {
 		return err
@@ -380,10 +394,21 @@ func (r *run) advance(ctx context.Context, from, to string, files map[string][]b
 			return err
 		}
 	}
-	err = r.git.FastForward(ctx, to)
+	err = r.moved(ctx, from, r.git.FastForward(ctx, to))
 	var refused *git.Error
 	if errors.As(err, &refused) {
 		return &stopped{why: "the checkout stands in the way: " + strings.TrimSpace(refused.Stderr), hint: "git status; commit or stash what it names, then spec apply " + path.Base(r.o.FeatureDir)}
+	}
+	return err
+}
+
+// moved turns an error of git into errHeadMoved where the branch is not at from any more.
+func (r *run) moved(ctx context.Context, from string, err error) error {
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	if now, resolveErr := r.git.Resolve(ctx, r.rev()+"^{commit}"); resolveErr == nil && now != from {
+		return errHeadMoved
 	}
 	return err
 }

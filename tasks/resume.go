@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"os"
 	"path"
@@ -78,11 +79,20 @@ func (r *run) takeUp(ctx context.Context, h *head, a approved, kind string) erro
 	case t.Action == plan.Done:
 		return r.git.DeleteRef(ctx, a.ref) // landed just before the run was killed
 	case kind == "gate":
-		r.gates[a.task] = a
+		return r.keep(ctx, r.gates, a)
 	default:
-		r.kept[a.task] = a
+		return r.keep(ctx, r.kept, a)
 	}
-	return nil
+}
+
+// keep holds a result for its task's turn, instead of one that an earlier run left of the same task.
+func (r *run) keep(ctx context.Context, results map[string]approved, a approved) error {
+	old, ok := results[a.task]
+	results[a.task] = a
+	if !ok {
+		return nil
+	}
+	return r.git.DeleteRef(ctx, old.ref)
 }
 
 // finishLanding completes a landing whose commit exists: the branch is there already, or still at the commit's parent.
@@ -107,10 +117,13 @@ func (r *run) finishLanding(ctx context.Context, ref git.Ref) error {
 		if err := r.align(ctx, parent, ref.Commit); err != nil {
 			return err
 		}
-		if err := r.advance(ctx, parent, ref.Commit, nil); err != nil {
+		err := r.advance(ctx, parent, ref.Commit, nil)
+		if err != nil && !errors.Is(err, errHeadMoved) {
 			return err
 		}
-		r.event("landing.resumed", "", "a landing that was cut short is complete", nil)
+		if err == nil {
+			r.event("landing.resumed", "", "a landing that was cut short is complete", nil)
+		}
 	}
 	return r.git.DeleteRef(ctx, ref.Name)
 }

@@ -88,23 +88,33 @@ func Run(ctx context.Context, p *plan.Plan, o Options) (*Report, error) {
 		return nil, err
 	}
 	defer r.close()
+	if err := r.carryOut(ctx); err != nil {
+		if ctx.Err() != nil {
+			err = ctx.Err() // what failed, failed for that
+		}
+		return nil, err
+	}
+	return r.report, nil
+}
+
+func (r *run) carryOut(ctx context.Context) error {
 	h, err := r.start(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	r.do = r.one
 	r.sched, r.planned = newScheduler(h.plan), h.commit
 	restrict(r.sched, h.plan, r.o)
 	if len(r.sched.with(waiting)) > 0 {
 		if err := r.baseline(ctx, h); err != nil {
-			return nil, err
+			return err
 		}
 		if err := r.loop(ctx); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	r.finish(ctx)
-	return r.report, nil
+	return nil
 }
 
 // restrict leaves out what --only, --until and --skip say.

@@ -549,7 +549,8 @@ func (r *run) landNow(ctx context.Context, s *slot, e *effort, a approved) (outc
 			return outcome{task: a.task, err: err}, true
 		}
 		e.conflict = string(back.patch)
-		s.task = "" // the next attempt starts from the new head
+		s.task = ""    // the next attempt starts from the new head
+		e.failure = "" // each landing meets another head: twice the same is not for want of progress
 		return r.count(e, a.inputs, back.why)
 	case errors.As(err, &stop):
 		return outcome{task: a.task, status: parked, reason: stop.why, wait: &Wait{Task: a.task, Reason: stop.why + "; " + stop.hint}}, true

@@ -1,0 +1,975 @@
+package tasks
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"hash/fnv"
+	"io/fs"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/fstest"
+	"testing/synctest"
+	"time"
+
+	"spec.example/spec/internal/agent"
+	"spec.example/spec/internal/git"
+	"spec.example/spec/internal/trace"
+	"spec.example/spec/plan"
+	"spec.example/spec/spec"
+)
+
+// The simulation runs this package as it is, with git, agents, verification, people and the clock replaced by seeded fakes
+// (see world). A story is a specification with a few tasks, what the agents do with them, and what happens meanwhile:
+// power cuts at any step, interrupts, a user at work in the checkout. It ends when everything that can land has landed.
+// Then it is looked at what must hold after every story.
+
+var (
+	simSeeds = flag.Int("sim.seeds", 250, "stories that TestSimulation runs")
+	simTwice = flag.Int("sim.twice", 20, "stories that TestSimulationIsDeterministic tells twice")
+	simSeed  = flag.Uint64("sim.seed", 0, "first seed of TestSimulation; with -sim.seeds 1 the one story to run again")
+)
+
+const (
+	simFeature = ".kiro/specs/f"
+	simTasks   = simFeature + "/tasks.md"
+	simLock    = simFeature + "/" + LockFile
+)
+
+// A simTask is one task, and how it goes.
+type simTask struct {
+	id       string
+	depends  []string
+	shared   bool   // writes a line of shared.txt too, beside those of others
+	asks     bool   // has a question
+	badFirst bool   // its first attempt does not pass
+	failing  int    // attempts at which its agent fails, from the first
+	hangs    bool   // its first attempt never ends by itself
+	partner  string // together with this task's file as first written, its own does not pass
+	never    string // "": it can be done; else how it cannot: "declines", "fails", "fails alike", "red"
+	nothing  bool   // there is nothing to change
+	meddles  bool   // the agent ticks its task itself
+}
+
+// A story is what the seed says.
+type story struct {
+	seed       uint64
+	tasks      []*simTask
+	jobs       int
+	policy     Policy
+	branch     string
+	crashes    int
+	interrupts int
+	disturbed  int  // runs in which the user is at work
+	edits      bool // the user edits the specification too
+	nobody     bool // questions and gates find nobody, now and then
+}
+
+func newStory(seed uint64) *story {
+	r := rand.New(rand.NewPCG(seed, 1))
+	s := &story{seed: seed, jobs: 1 + r.IntN(4), policy: ApproveAuto}
+	for i := range 2 + r.IntN(6) {
+		t := &simTask{id: strconv.Itoa(i + 1)}
+		for j := range i {
+			if r.IntN(3) == 0 {
+				t.depends = append(t.depends, strconv.Itoa(j+1))
+			}
+		}
+		t.shared, t.asks, t.badFirst, t.meddles = r.IntN(3) == 0, r.IntN(4) == 0, r.IntN(5) == 0, r.IntN(8) == 0
+		if r.IntN(5) == 0 {
+			t.failing = 1 + r.IntN(2)
+		}
+		t.hangs = r.IntN(20) == 0
+		if i > 0 && r.IntN(5) == 0 {
+			t.partner = strconv.Itoa(1 + r.IntN(i))
+		}
+		if r.IntN(12) == 0 {
+			t.never = []string{"declines", "fails", "fails alike", "red"}[r.IntN(4)]
+		}
+		t.nothing = r.IntN(15) == 0
+		s.tasks = append(s.tasks, t)
+	}
+	if r.IntN(4) == 0 {
+		s.policy = ApproveTask
+	}
+	if r.IntN(3) != 0 {
+		s.crashes = 1 + r.IntN(4)
+	}
+	if r.IntN(4) == 0 {
+		s.interrupts = 1 + r.IntN(2)
+	}
+	if r.IntN(2) == 0 {
+		s.disturbed = 1 + r.IntN(3)
+		s.edits = r.IntN(3) == 0
+	}
+	if !s.edits && r.IntN(8) == 0 {
+		s.branch = "landings"
+	}
+	s.nobody = r.IntN(3) == 0
+	return s
+}
+
+// calm is the same work with nothing that disturbs it, one task at a time.
+func (s *story) calm() *story {
+	return &story{seed: s.seed, tasks: s.tasks, jobs: 1, policy: ApproveAuto}
+}
+
+func (s *story) task(id string) *simTask {
+	for _, t := range s.tasks {
+		if t.id == id {
+			return t
+		}
+	}
+	return nil
+}
+
+// can lists the tasks that can land: all but those that never can, and what depends on them.
+func (s *story) can() (can, fail, block []string) {
+	lost := map[string]bool{}
+	for _, t := range s.tasks {
+		switch {
+		case slices.ContainsFunc(t.depends, func(id string) bool { return lost[id] }):
+			lost[t.id] = true
+			block = append(block, t.id)
+		case t.never != "":
+			lost[t.id] = true
+			fail = append(fail, t.id)
+		default:
+			can = append(can, t.id)
+		}
+	}
+	return can, fail, block
+}
+
+// A simulation is a story that is being run.
+type simulation struct {
+	*story
+	w        *world
+	o        Options
+	calmly   bool // nothing disturbs any more
+	answered map[string]bool
+	asked    map[string]bool // open questions
+	request  map[string]bool // tasks for which a change was requested
+	notes    map[string]string
+	words    []string          // messages of the user's commits, which have to stay in the history
+	mess     map[string][]byte // files that the user left uncommitted
+	retitled map[string]bool
+	wrong    []string
+	live     atomic.Int64 // agents at work
+}
+
+func (p *simulation) fault(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	if !slices.Contains(p.wrong, text) {
+		p.wrong = append(p.wrong, text)
+	}
+	p.w.say("!", "WRONG: %s", text)
+}
+
+func (s *story) documents() map[string][]byte {
+	var b strings.Builder
+	b.WriteString("# Implementation Plan\n\n")
+	for _, t := range s.tasks {
+		depends := "none"
+		if len(t.depends) > 0 {
+			depends = strings.Join(t.depends, ", ")
+		}
+		fmt.Fprintf(&b, "- [ ] %s. Work %s as planned\n  - _Depends: %s_\n", t.id, t.id, depends)
+	}
+	files := map[string][]byte{
+		simTasks:                        []byte(b.String()),
+		simFeature + "/design.md":       []byte("# Design Document\n"),
+		simFeature + "/requirements.md": []byte("# Requirements Document\n\n### Requirement 1: Files\n\n#### Acceptance Criteria\n\n1. THE System SHALL hold files\n"),
+		"shared.txt":                    []byte("lines of many\n"),
+		"base.txt":                      []byte("base\n"),
+		"check.sh":                      []byte("exit 0\n"),
+	}
+	files[simLock] = approveAll(files, nil)
+	return files
+}
+
+// approveAll is the lock with every stage approved as the files have it.
+func approveAll(files map[string][]byte, old []byte) []byte {
+	fsys := fstest.MapFS{}
+	for name, data := range files {
+		fsys[name] = &fstest.MapFile{Data: data}
+	}
+	feature, _ := spec.Parse(fsys, simFeature)
+	lock, _ := trace.ParseLock(old)
+	for _, stage := range spec.Stages() {
+		lock.Approve(feature, stage, trace.Approval{Stage: stage, Hash: spec.ApprovedHash(feature, stage), Blob: "0000", Channel: "demo", Who: "Ada", Date: "2026-01-01"})
+	}
+	return lock.Bytes()
+}
+
+func newSimulation(s *story, dir string) (*simulation, error) {
+	w := newWorld(filepath.Join(dir, "repo"), s.seed)
+	p := &simulation{story: s, w: w, answered: map[string]bool{}, asked: map[string]bool{}, request: map[string]bool{}, notes: map[string]string{}, mess: map[string][]byte{}, retitled: map[string]bool{}}
+	files := map[string]string{}
+	for name, data := range s.documents() {
+		files[name] = w.blob(data)
+		if err := w.put(name, data); err != nil {
+			return nil, err
+		}
+	}
+	w.index = maps.Clone(files)
+	w.refs[w.head] = w.commit(simCommit{tree: w.tree(files), message: "start\n"})
+	p.o = Options{Repo: &git.Repo{Dir: w.dir, GitDir: filepath.Join(w.dir, ".git"), CommonDir: filepath.Join(w.dir, ".git")}, Root: ".", FeatureDir: simFeature, Policy: s.policy, Jobs: s.jobs, Attempts: 12,
+		Timeout: 20 * time.Minute, Wait: 5 * time.Minute, Branch: s.branch, Verify: Verification{Test: "sh check.sh"}, Cache: filepath.Join(dir, "cache"), Env: []string{"PATH=/usr/bin", "HOME=" + dir}, Who: "Ada",
+		Now: time.Now, Agent: simAgent{p}, Ask: p.ask, Gate: p.gate, Event: p.event, git: simGit{w}, judged: p.judge}
+	return p, nil
+}
+
+func (p *simulation) event(e Event) {
+	p.w.mu.Lock()
+	defer p.w.mu.Unlock()
+	if !slices.Contains(p.w.runs, e.Run) {
+		p.w.runs = append(p.w.runs, e.Run)
+	}
+	who := e.Task
+	if who == "" {
+		who = "run"
+	}
+	if p.w.dead {
+		return
+	}
+	p.w.say(who, "event %s: %s", e.Event, firstLine(e.Message))
+	if e.Event == "task.failed" && p.task(e.Task).never == "" {
+		p.fault("task %s failed: %s", e.Task, e.Message)
+	}
+}
+
+// judge looks at the files of a tree as a test would.
+func (p *simulation) judge(tree string) Verified {
+	p.w.mu.Lock()
+	defer p.w.mu.Unlock()
+	files := p.w.trees[tree]
+	text := func(id string) string { return string(p.w.blobs[files["t"+id+".txt"]]) }
+	for _, t := range p.tasks {
+		mine := text(t.id)
+		if strings.Contains(mine, "bad") {
+			return Verified{Summary: "red", Failure: fmt.Sprintf("task %s is red alone", t.id)}
+		}
+		if t.partner == "" || mine == "" || text(t.partner) == "" {
+			continue
+		}
+		if !strings.Contains(mine+text(t.partner), "adapted") {
+			return Verified{Summary: "red", Failure: fmt.Sprintf("tasks %s and %s are red together", t.id, t.partner)}
+		}
+	}
+	return Verified{OK: true, Summary: "green"}
+}
+
+// simAgent does the tasks.
+type simAgent struct{ p *simulation }
+
+func (a simAgent) Name() string  { return "sim" }
+func (a simAgent) Adjusts() bool { return true }
+
+func (a simAgent) Run(ctx context.Context, job agent.Job) (agent.Result, error) {
+	t, w := a.p.task(job.Task), a.p.w
+	var files map[string][]byte
+	if err := w.look(ctx, "agent reads", func() error { files = maps.Clone(w.slots[job.Dir].work); return nil }); err != nil {
+		return agent.Result{}, err
+	}
+	w.wait(t.id, 2*time.Second)
+	switch {
+	case t.hangs && job.Attempt == 1:
+		<-ctx.Done()
+		return agent.Result{}, ctx.Err()
+	case t.never == "declines":
+		return agent.Result{}, &agent.Declined{Reason: "this cannot be done"}
+	case t.never == "fails alike":
+		return agent.Result{}, errors.New("this cannot be done")
+	case t.never == "fails", job.Attempt <= t.failing:
+		return agent.Result{}, fmt.Errorf("it did not work at attempt %d", job.Attempt)
+	}
+	text := "did: " + titleOf(files[simTasks], t.id) + "\n"
+	if t.asks {
+		answer, err := job.Ask(ctx, question(t.id))
+		if err != nil {
+			return agent.Result{}, err
+		}
+		text += "answer: " + answer.Text + "\n"
+	}
+	if t.never == "red" || t.badFirst && job.Attempt == 1 {
+		text += "bad\n"
+	}
+	if t.partner != "" || slices.ContainsFunc(a.p.tasks, func(o *simTask) bool { return o.partner == t.id }) {
+		if bytes.Contains(job.Brief, []byte("red together")) || strings.Contains(string(files["t"+t.id+".txt"]), "adapted") {
+			text += "adapted\n"
+		}
+	}
+	return a.write(ctx, job, t, text)
+}
+
+func (a simAgent) write(ctx context.Context, job agent.Job, t *simTask, text string) (agent.Result, error) {
+	w, said := a.p.w, agent.Result{Said: "done"}
+	err := w.step(ctx, "agent writes", func(cut func(int) bool) error {
+		work := w.slots[job.Dir].work
+		if t.nothing && t.never == "" {
+			said.Unchanged = "there is nothing to do"
+			return nil
+		}
+		same := bytes.Equal(work["t"+t.id+".txt"], []byte(text))
+		work["t"+t.id+".txt"] = []byte(text)
+		if t.shared && !cut(1) {
+			lines := strings.SplitAfter(strings.TrimSpace(string(work["shared.txt"]))+"\n", "\n")
+			lines = lines[:len(lines)-1]
+			if line := "task " + t.id + "\n"; !slices.Contains(lines, line) {
+				lines, same = append(lines, line), false
+			}
+			slices.Sort(lines[1:])
+			work["shared.txt"] = []byte(strings.Join(lines, ""))
+		}
+		if t.meddles {
+			work[simTasks] = bytes.ReplaceAll(work[simTasks], []byte("[ ] "+t.id+"."), []byte("[x] "+t.id+"."))
+		}
+		if same {
+			said.Unchanged = "it is so already"
+		}
+		return nil
+	})
+	return said, err
+}
+
+func titleOf(doc []byte, id string) string {
+	m := regexp.MustCompile(`(?m)^- \[.\] ` + id + `\. (.*)$`).FindSubmatch(doc)
+	if m == nil {
+		return ""
+	}
+	return string(m[1])
+}
+
+func question(id string) agent.Question {
+	return agent.Question{Text: "Which one for " + id + "?", Choices: []string{"left", "right"}}
+}
+
+func answerTo(id string) agent.Answer {
+	n, _ := strconv.Atoi(id)
+	return agent.Answer{Text: []string{"left", "right"}[n%2], By: "tty Ada"}
+}
+
+// ask is the person at the terminal, for questions.
+func (p *simulation) ask(ctx context.Context, task string, q agent.Question) (answer agent.Answer, err error) {
+	p.w.wait(task, 10*time.Second)
+	err = p.w.look(ctx, "person is asked: "+q.Text, func() error {
+		if p.answered[q.Text] {
+			p.fault("%q was asked again after its answer was kept", q.Text)
+		}
+		if p.nobody && !p.calmly && p.w.draw(task).IntN(2) == 0 {
+			return ErrNoPerson
+		}
+		answer = answerTo(task)
+		return nil
+	})
+	if err == nil {
+		p.w.mu.Lock()
+		defer p.w.mu.Unlock()
+		p.answered[q.Text] = true // it is on disk before anything else can happen
+	}
+	return answer, err
+}
+
+// gate is the person at the terminal, for results.
+func (p *simulation) gate(ctx context.Context, g Gate) (d Decision, err error) {
+	p.w.wait(g.Task, 10*time.Second)
+	err = p.w.look(ctx, "person sees the gate", func() error {
+		d = Decision{Act: Approve, By: "tty"}
+		if p.calmly {
+			return nil
+		}
+		switch n := p.w.draw(g.Task).IntN(12); {
+		case n == 0 && p.nobody:
+			return ErrNoPerson
+		case n == 1 && !p.request[g.Task]:
+			p.request[g.Task] = true
+			d = Decision{Act: Request, Words: "please"}
+		case n == 2:
+			d = Decision{Act: Leave}
+		case n == 3:
+			d = Decision{Act: Quit}
+		}
+		return nil
+	})
+	return d, err
+}
+
+// perform runs the story to its end.
+func (p *simulation) perform(ctx context.Context) {
+	const most = 40
+	for n := range most {
+		crashAt := 0
+		if p.crashes > 0 {
+			p.crashes--
+			crashAt = 1 + p.chance("crash", n).IntN(40*len(p.tasks))
+		}
+		p.calmly = crashAt == 0 && p.interrupts == 0 && p.disturbed == 0 && n > 6
+		if done := p.once(ctx, crashAt); done && p.crashes == 0 && p.interrupts == 0 && p.disturbed == 0 {
+			p.settled()
+			return
+		}
+		time.Sleep(3 * time.Second) // no two runs begin in the same second
+	}
+	p.fault("after %d runs it has not come to an end", most)
+}
+
+// chance is a source for one purpose.
+func (p *simulation) chance(what string, n int) *rand.Rand {
+	h := fnv.New64a()
+	fmt.Fprint(h, what, n)
+	return rand.New(rand.NewPCG(p.seed, h.Sum64()))
+}
+
+// once is one process: it runs until it is done, or dead. done tells that there is nothing left to do.
+func (p *simulation) once(ctx context.Context, crashAt int) (done bool) {
+	size, log := 0, ""
+	p.w.boot(crashAt, func() { log, size = p.log() })
+	ctx, cancel := context.WithCancel(ctx)
+	drain := make(chan struct{})
+	p.o.Drain = drain
+	over := make(chan struct{})
+	var user chan struct{}
+	if p.disturbed > 0 || p.interrupts > 0 {
+		user = make(chan struct{})
+		interrupt := p.interrupts > 0
+		go func() {
+			defer close(user)
+			p.user(over, p.disturbed > 0, interrupt, drain, cancel)
+		}()
+		p.disturbed, p.interrupts = max(0, p.disturbed-1), max(0, p.interrupts-1)
+	}
+	report, err := Run(ctx, nil, p.o)
+	stopped := ctx.Err() != nil
+	close(over)
+	if user != nil {
+		<-user
+	}
+	cancel()
+	p.w.mu.Lock()
+	defer p.w.mu.Unlock()
+	told, _ := json.Marshal(report)
+	p.w.say("run", "ended: %v %s", err, told)
+	if p.w.dead {
+		p.cutLog(log, size)
+		for _, dir := range slices.Sorted(maps.Keys(p.w.slots)) {
+			p.w.slots[dir].work["left-over.txt"] = []byte("half")
+		}
+		return false
+	}
+	return p.heard(report, err, stopped)
+}
+
+// log is the log of the run that began last, with its size.
+func (p *simulation) log() (name string, size int) {
+	logs, _ := runLogs(p.w.dir)
+	if len(logs) == 0 {
+		return "", 0
+	}
+	name = logs[len(logs)-1]
+	data, _ := os.ReadFile(name)
+	return name, len(data)
+}
+
+// cutLog loses what was written into the log and not synced, from some byte on. Answers are synced.
+func (p *simulation) cutLog(name string, size int) {
+	if name == "" {
+		return
+	}
+	data, err := os.ReadFile(name)
+	if err != nil {
+		p.fault("reading the log: %v", err)
+		return
+	}
+	data = data[:size]
+	synced := 0
+	if i := bytes.LastIndex(data, []byte(`"event":"task.answer"`)); i >= 0 {
+		synced = i + bytes.IndexByte(data[i:], '\n') + 1
+	}
+	keep := synced + p.w.draw("disk").IntN(size-synced+1)
+	p.w.say("disk", "the log is cut from %d to %d bytes, %d were synced", size, keep, synced)
+	if err := os.WriteFile(name, data[:keep], 0o644); err != nil {
+		p.fault("cutting the log: %v", err)
+	}
+}
+
+// heard is the user reading how a run ended, and doing what it asks for.
+func (p *simulation) heard(report *Report, err error, interrupted bool) (done bool) {
+	if err != nil {
+		var stop *stopped
+		switch {
+		case interrupted && errors.Is(err, context.Canceled):
+		case errors.As(err, &stop):
+			p.mend(stop.why)
+		default:
+			p.fault("the run ended with %v", err)
+		}
+		return false
+	}
+	for _, wait := range report.Waiting {
+		switch {
+		case wait.Question != nil:
+			p.answer(report.Run, wait)
+		case strings.Contains(wait.Reason, "gate"):
+		default:
+			p.mend(wait.Reason)
+		}
+	}
+	if len(report.Waiting) > 0 || len(report.Left) > 0 || len(report.Skipped) > 0 || report.Interrupted || report.Quit || len(report.Stale) > 0 {
+		return false
+	}
+	_, fail, block := p.can()
+	if got := tasksOf(report.Failed); !slices.Equal(got, fail) {
+		p.fault("failed are %v, want %v", got, fail)
+	}
+	if got := tasksOf(report.Blocked); !slices.Equal(got, block) {
+		p.fault("blocked are %v, want %v", got, block)
+	}
+	return true
+}
+
+func tasksOf(all []Failure) (ids []string) {
+	for _, f := range all {
+		ids = append(ids, f.Task)
+	}
+	return ids
+}
+
+func (p *simulation) answer(run string, wait Wait) {
+	if p.answered[wait.Question.Text] {
+		p.fault("%q waits after its answer was kept", wait.Question.Text)
+		return
+	}
+	if _, _, err := AnswerOpen(p.w.dir, run, wait.ID, answerTo(wait.Task), time.Now()); err != nil {
+		p.fault("answering %s: %v", wait.ID, err)
+		return
+	}
+	p.answered[wait.Question.Text] = true
+	p.w.say("user", "answers %q", wait.Question.Text)
+}
+
+// mend clears what a run says that stands in its way. What the user has not done, the user is not to clear: that is
+// wrong.
+func (p *simulation) mend(why string) {
+	switch {
+	case strings.Contains(why, "index.lock") && p.w.locked:
+		p.w.locked = false
+		p.w.say("user", "removes index.lock")
+	case strings.Contains(why, "stands in the way") && slices.ContainsFunc(slices.Collect(maps.Keys(p.mess)), func(name string) bool { return strings.Contains(why, name) }):
+		p.tidy(why)
+	default:
+		p.fault("it stops without the user's doing: %s", why)
+	}
+}
+
+// tidy takes the user's own files out of the way, after a look whether they are as they were left.
+func (p *simulation) tidy(why string) {
+	head := p.w.trees[p.w.commits[p.w.refs[p.w.head]].tree]
+	for _, name := range slices.Sorted(maps.Keys(p.mess)) {
+		if !strings.Contains(why, name) {
+			continue
+		}
+		if got := p.w.onDisk(name); !bytes.Equal(got, p.mess[name]) {
+			p.fault("the user's %s held %q, now %q", name, p.mess[name], got)
+		}
+		delete(p.mess, name)
+		var data []byte
+		if id := head[name]; id != "" {
+			data = p.w.blobs[id]
+		}
+		p.w.put(name, data)
+		p.w.say("user", "takes back %s", name)
+	}
+}
+
+// settled checks what has to hold after every story.
+func (p *simulation) settled() {
+	p.w.mu.Lock()
+	defer p.w.mu.Unlock()
+	w := p.w
+	branch := w.head
+	if p.branch != "" {
+		branch = "refs/heads/" + p.branch
+	}
+	head := w.refs[branch]
+	landings := p.landings(head)
+	fsys, err := w.snapshot(head)
+	if err != nil {
+		p.fault("%v", err)
+		return
+	}
+	feature, _ := spec.Parse(fsys, simFeature)
+	data, _ := fs.ReadFile(fsys, simLock)
+	lock, problems := trace.ParseLock(data)
+	if len(problems) > 0 {
+		p.fault("the lock has problems: %v", problems)
+	}
+	made, _ := plan.New(feature, plan.State{Outcomes: lock.Outcomes()})
+	can, _, _ := p.can()
+	for _, t := range p.tasks {
+		lands := slices.Contains(can, t.id)
+		if n := len(landings[t.id]); lands && (n == 0 || n > 1 && !p.edits) || !lands && n > 0 {
+			p.fault("task %s has landed %d times", t.id, n)
+		}
+		ticked, fact := feature.Task(t.id).State == spec.Done, lock.Task(t.id) != nil && lock.Task(t.id).Landed != nil
+		if ticked != lands || fact != lands {
+			p.fault("task %s: can land %v, is ticked %v, has a fact %v", t.id, lands, ticked, fact)
+		}
+		if planned := made.Task(t.id); lands && planned.Action != plan.Done {
+			p.fault("task %s is still planned: %v %v", t.id, planned.Action, planned.Reasons)
+		}
+		for _, d := range t.depends {
+			if lands && len(landings[d]) > 0 && len(landings[t.id]) > 0 && landings[d][0] > landings[t.id][0] {
+				p.fault("task %s landed before %s, on which it depends", t.id, d)
+			}
+		}
+		p.content(t, lands, feature, head)
+	}
+	p.nothingLost(head)
+}
+
+// landings are the places in the history, oldest first, at which each task landed.
+func (p *simulation) landings(head string) map[string][]int {
+	found := map[string][]int{}
+	line := p.w.ancestors(head)
+	slices.Reverse(line)
+	for i, id := range line {
+		for text := range strings.Lines(p.w.commits[id].message) {
+			if task, ok := strings.CutPrefix(strings.TrimSpace(text), "Spec-Task: f/"); ok {
+				found[task] = append(found[task], i)
+			}
+		}
+	}
+	return found
+}
+
+// content checks the files of one task.
+func (p *simulation) content(t *simTask, lands bool, feature *spec.Feature, head string) {
+	files := p.w.trees[p.w.commits[head].tree]
+	text := string(p.w.blobs[files["t"+t.id+".txt"]])
+	shared := strings.Contains(string(p.w.blobs[files["shared.txt"]]), "task "+t.id+"\n")
+	lands = lands && !t.nothing
+	want := "did: " + feature.Task(t.id).Title + "\n"
+	if t.asks {
+		want += "answer: " + answerTo(t.id).Text + "\n"
+	}
+	if got := strings.ReplaceAll(text, "adapted\n", ""); lands && got != want || !lands && got != "" {
+		p.fault("t%s.txt holds %q, want %q", t.id, text, want)
+	}
+	if shared != (lands && t.shared) {
+		p.fault("task %s: its line in shared.txt: %v", t.id, shared)
+	}
+	decisions := string(p.w.blobs[files[simFeature+"/"+DecisionsFile]])
+	if n := strings.Count(decisions, question(t.id).Text); lands && t.asks && n != 1 {
+		p.fault("the answer for task %s stands in decisions.md %d times", t.id, n)
+	}
+}
+
+// nothingLost looks after what is the user's, and for what is left behind.
+func (p *simulation) nothingLost(landed string) {
+	w := p.w
+	head := w.refs[w.head]
+	files := w.trees[w.commits[head].tree]
+	var history strings.Builder
+	for _, id := range w.ancestors(head) {
+		history.WriteString(w.commits[id].message)
+	}
+	for _, word := range p.words {
+		if !strings.Contains(history.String(), word) {
+			p.fault("the user's commit %q is lost", word)
+		}
+	}
+	for name, text := range p.notes {
+		if string(w.blobs[files[name]]) != text {
+			p.fault("the user's committed %s is lost", name)
+		}
+	}
+	for name, data := range p.mess {
+		if got := w.onDisk(name); !bytes.Equal(got, data) {
+			p.fault("the user's uncommitted %s held %q, now %q", name, data, got)
+		}
+	}
+	for name := range w.refs {
+		if strings.HasPrefix(name, "refs/spec") {
+			p.fault("%s is left", name)
+		}
+	}
+	for _, name := range p.onDisk() {
+		id, data := files[name], w.onDisk(name)
+		if p.mess[name] == nil && (id == "" || w.index[name] != id || !bytes.Equal(data, w.blobs[id])) {
+			p.fault("the checkout is not clean: %s", name)
+		}
+	}
+	if w.locked {
+		p.fault("index.lock is left")
+	}
+}
+
+// onDisk lists the files of the user's checkout and those that should be there.
+func (p *simulation) onDisk() []string {
+	names := map[string]bool{}
+	for name := range p.w.trees[p.w.commits[p.w.refs[p.w.head]].tree] {
+		names[name] = true
+	}
+	filepath.WalkDir(p.w.dir, func(file string, d fs.DirEntry, err error) error {
+		name, relErr := filepath.Rel(p.w.dir, file)
+		if err != nil || relErr != nil {
+			return err
+		}
+		if d.IsDir() && name == StateDir {
+			return fs.SkipDir
+		}
+		if !d.IsDir() {
+			names[filepath.ToSlash(name)] = true
+		}
+		return nil
+	})
+	return slices.Sorted(maps.Keys(names))
+}
+
+// user is a person at work in the checkout while a run is on.
+func (p *simulation) user(over <-chan struct{}, works, interrupts bool, drain chan struct{}, cancel func()) {
+	r := p.chance("user", p.w.lives)
+	for n := range 12 {
+		p.w.wait("user", time.Duration(1+r.IntN(4000))*time.Millisecond)
+		select {
+		case <-over:
+			return
+		default:
+		}
+		p.w.mu.Lock()
+		if interrupts && r.IntN(4) == 0 {
+			interrupts = false
+			if r.IntN(2) == 0 {
+				p.w.say("user", "interrupts once")
+				close(drain)
+			} else {
+				p.w.say("user", "interrupts twice")
+				cancel()
+			}
+		} else if works {
+			p.act(r, n)
+		}
+		p.w.mu.Unlock()
+	}
+}
+
+// act is one thing that a user does with git or an editor.
+func (p *simulation) act(r *rand.Rand, n int) {
+	w := p.w
+	kind := r.IntN(10)
+	name := fmt.Sprintf("note%d-%d.txt", w.lives, n)
+	if kind < 6 && w.locked {
+		return // git says so
+	}
+	switch {
+	case kind < 3:
+		p.commit(map[string][]byte{name: []byte("mine\n")}, "note "+name+" of mine", false)
+		p.notes[name] = "mine\n"
+	case kind == 3:
+		p.commit(map[string][]byte{name: []byte("amended\n")}, "", true)
+		p.notes[name] = "amended\n"
+	case kind == 4 && p.edits:
+		p.editSpec(r)
+	case kind == 5:
+		p.mess["base.txt"] = fmt.Appendf(nil, "an edit of %s\n", name)
+		w.put("base.txt", p.mess["base.txt"])
+		w.say("user", "edits base.txt")
+	case kind == 6:
+		p.mess[name] = []byte("a thought\n")
+		w.put(name, p.mess[name])
+		w.say("user", "leaves %s about", name)
+	case kind == 7:
+		if name := "t" + p.tasks[r.IntN(len(p.tasks))].id + ".txt"; w.onDisk(name) == nil {
+			p.mess[name] = []byte("the user's own\n")
+			w.put(name, p.mess[name])
+			w.say("user", "writes %s", name)
+		}
+	}
+}
+
+// commit is git commit with these paths: others that are staged stay so.
+func (p *simulation) commit(files map[string][]byte, message string, amend bool) {
+	w := p.w
+	old := w.commits[w.refs[w.head]]
+	tree := maps.Clone(w.trees[old.tree])
+	for name, data := range files {
+		tree[name] = w.blob(data)
+		w.index[name] = tree[name]
+		w.put(name, data)
+	}
+	c := simCommit{tree: w.tree(tree), parents: []string{w.refs[w.head]}, message: message + "\n"}
+	if amend {
+		c.parents, c.message = old.parents, old.message
+	} else {
+		p.words = append(p.words, message)
+	}
+	w.refs[w.head] = w.commit(c)
+	w.say("user", "commits %v, amend %v: %.10s", slices.Sorted(maps.Keys(files)), amend, w.refs[w.head])
+}
+
+// editSpec words a task anew, approves that, and commits both.
+func (p *simulation) editSpec(r *rand.Rand) {
+	w := p.w
+	files := map[string][]byte{}
+	head := w.trees[w.commits[w.refs[w.head]].tree]
+	for name, id := range head {
+		if strings.HasPrefix(name, simFeature) {
+			files[name] = w.blobs[id]
+		}
+	}
+	if len(w.dirty(simTasks, simLock)) > 0 {
+		return
+	}
+	id := p.tasks[r.IntN(len(p.tasks))].id
+	old := titleOf(files[simTasks], id)
+	files[simTasks] = bytes.ReplaceAll(files[simTasks], []byte(id+". "+old), []byte(id+". "+old+" anew"))
+	files[simLock] = approveAll(files, files[simLock])
+	p.retitled[id] = true
+	p.commit(map[string][]byte{simTasks: files[simTasks], simLock: files[simLock]}, "word task "+id+" anew ("+old+")", false)
+}
+
+// tell runs one story and returns what was wrong with it, and how it went.
+func tell(t *testing.T, s *story) (wrong, trace []string, end map[string]string, runs int) {
+	dir, err := os.MkdirTemp(simTemp, "sim-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	synctest.Test(t, func(t *testing.T) {
+		p, err := newSimulation(s, dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.perform(t.Context())
+		branch := p.w.head
+		if s.branch != "" {
+			branch = "refs/heads/" + s.branch
+		}
+		wrong, trace, end, runs = p.wrong, p.w.trace, p.ending(branch), p.w.lives
+	})
+	return wrong, trace, end, runs
+}
+
+// ending is the code that stands at the end, without what depends on the order of landings.
+func (p *simulation) ending(branch string) map[string]string {
+	end := map[string]string{}
+	for name, id := range p.w.trees[p.w.commits[p.w.refs[branch]].tree] {
+		if name != simLock && name != simFeature+"/"+DecisionsFile {
+			end[name] = strings.ReplaceAll(string(p.w.blobs[id]), "adapted\n", "")
+		}
+	}
+	return end
+}
+
+// simTemp is where the stories' files are: in memory where there is such a place.
+var simTemp = func() string {
+	if info, err := os.Stat("/dev/shm"); err == nil && info.IsDir() {
+		return "/dev/shm"
+	}
+	return ""
+}()
+
+// check tells the story of a seed, and what is wrong with it; runs counts the processes.
+func check(t *testing.T, seed uint64) (runs int, ok bool) {
+	t.Helper()
+	s := newStory(seed)
+	quiet := s.disturbed == 0
+	wrong, lines, end, runs := tell(t, s)
+	if quiet && len(wrong) == 0 {
+		calmWrong, calmLines, want, n := tell(t, newStory(seed).calm())
+		runs += n
+		if len(calmWrong) > 0 {
+			wrong, lines = append(wrong, calmWrong...), calmLines
+		}
+		if !maps.Equal(end, want) {
+			wrong = append(wrong, fmt.Sprintf("the tree is %v\nthat of an undisturbed run %v", end, want))
+		}
+	}
+	if len(wrong) > 0 {
+		t.Errorf("seed %d:\n%s\nagain: go test ./tasks -run 'TestSimulation$' -sim.seed %d -sim.seeds 1\n%s", seed, strings.Join(wrong, "\n"), seed, strings.Join(lines, "\n"))
+	}
+	return runs, len(wrong) == 0
+}
+
+// TestSimulation tells stories, each another by its seed. -sim.seeds says how many, -sim.seed where to begin.
+//
+// spec:workflow/3.2
+func TestSimulation(t *testing.T) {
+	var next, runs, failed atomic.Int64
+	began := time.Now()
+	t.Run("stories", func(t *testing.T) {
+		for range runtime.GOMAXPROCS(0) {
+			t.Run("", func(t *testing.T) {
+				t.Parallel()
+				for failed.Load() < 3 {
+					n := next.Add(1) - 1
+					if n >= int64(*simSeeds) {
+						return
+					}
+					count, ok := check(t, *simSeed+uint64(n))
+					runs.Add(int64(count))
+					if !ok {
+						failed.Add(1)
+					}
+				}
+			})
+		}
+	})
+	t.Logf("%d runs of %d stories in %v", runs.Load(), min(next.Load(), int64(*simSeeds)), time.Since(began).Round(time.Millisecond))
+}
+
+// TestKeptSeeds runs the stories that once went wrong.
+//
+// spec:workflow/3.2
+func TestKeptSeeds(t *testing.T) {
+	files, err := filepath.Glob("testdata/sim/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no kept seeds: %v", err)
+	}
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(data)) {
+			if number, ok := strings.CutPrefix(strings.TrimSpace(line), "seed "); ok {
+				seed, err := strconv.ParseUint(number, 10, 64)
+				if err != nil {
+					t.Fatalf("%s: %v", file, err)
+				}
+				check(t, seed)
+			}
+		}
+	}
+}
+
+// TestSimulationIsDeterministic holds that a seed always tells the same story.
+func TestSimulationIsDeterministic(t *testing.T) {
+	for seed := range uint64(*simTwice) {
+		_, first, _, _ := tell(t, newStory(seed))
+		_, second, _, _ := tell(t, newStory(seed))
+		slices.Sort(first) // what happens at the very same moment has no order
+		slices.Sort(second)
+		for i := range min(len(first), len(second)) {
+			if first[i] != second[i] {
+				t.Fatalf("seed %d: first\n%s\nthen\n%s", seed, first[i], second[i])
+			}
+		}
+		if len(first) != len(second) || len(first) < 20 {
+			t.Fatalf("seed %d: %d events, then %d", seed, len(first), len(second))
+		}
+	}
+}
