@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os/exec"
 	"path"
 	"slices"
 	"strings"
@@ -238,6 +239,7 @@ func (a *app) runOptions(ctx context.Context, repo *git.Repo, t *target, o apply
 	if o.redBaseline {
 		opts.Baseline = tasks.RedBaseline
 	}
+	opts.Event = a.notified(opts.Event, first(s.user.Notify, s.repo.Notify), t.feature.Name)
 	opts.Gate, opts.Ask, opts.Drain = a.gate, a.question, a.drain
 	if tty, err := a.terminal(); err == nil {
 		tty.close()
@@ -270,9 +272,13 @@ func (a *app) baseOptions(ctx context.Context, repo *git.Repo, t *target, s sett
 	if err != nil {
 		return tasks.Options{}, err
 	}
+	disk, err := bytesOf(first(s.user.Disk, "10GiB"))
+	if err != nil {
+		return tasks.Options{}, err
+	}
 	feature := t.feature.Name
 	return tasks.Options{
-		Repo: repo, Root: root, FeatureDir: dir, Verify: s.verification(), Setup: first(s.user.Setup, s.repo.Setup), Copy: slices.Concat(s.user.Copy, s.repo.Copy),
+		Repo: repo, Root: root, FeatureDir: dir, Verify: s.verification(), Setup: first(s.user.Setup, s.repo.Setup), SetupInputs: slices.Concat(s.user.SetupInputs, s.repo.SetupInputs), Disk: disk, Copy: slices.Concat(s.user.Copy, s.repo.Copy),
 		Cache: cache, Self: a.w.Self, Env: a.w.Env, Who: who, Steering: a.globalSteering(), Now: a.w.Now, Event: a.events(),
 		Check: func(fsys fs.FS) (spec.Diagnostics, error) {
 			report, err := check.Run(fsys, root, check.Options{Feature: feature, Now: a.w.Now()})
@@ -361,6 +367,33 @@ func (a *app) events() func(tasks.Event) {
 	live := newLive(a)
 	a.showing.Store(live)
 	return live.event
+}
+
+// notified runs the configured command when a person has to answer, with what for in its environment. Its outcome does not
+// matter to the run.
+func (a *app) notified(next func(tasks.Event), command, feature string) func(tasks.Event) {
+	if command == "" {
+		return next
+	}
+	return func(e tasks.Event) {
+		next(e)
+		if e.Event != "gate.asking" && e.Event != "gate.waiting" && e.Event != "task.question" {
+			return
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		cmd := exec.CommandContext(ctx, "sh", "-c", command)
+		cmd.Dir = a.dir
+		cmd.Env = append(slices.Clone(a.w.Env), agent.EnvFeature+"="+feature, agent.EnvTask+"="+e.Task, "SPEC_EVENT="+e.Event, "SPEC_MESSAGE="+clean(oneLine(e.Message)))
+		if err := cmd.Start(); err != nil {
+			cancel()
+			a.progress("notify: %v", err)
+			return
+		}
+		go func() {
+			defer cancel()
+			cmd.Wait() // the person was told, or not
+		}()
+	}
 }
 
 // globalSteering is the user's own steering, for every project: it lies where Kiro looks for it.

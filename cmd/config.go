@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -262,8 +263,7 @@ func (c config) unsupported() string {
 		name string
 		set  bool
 	}{
-		{"setup_inputs", len(c.SetupInputs) > 0}, {"notify", c.Notify != ""}, {"hooks", c.Hooks != ""}, {"disk", c.Disk != ""},
-		{"verify.landing", c.Verify.Landing != ""}, {"verify.coverage.file", c.Verify.Coverage.File != ""},
+		{"hooks", c.Hooks != ""}, {"verify.coverage.file", c.Verify.Coverage.File != ""},
 	} {
 		if k.set {
 			return k.name
@@ -347,4 +347,21 @@ func (s settings) sandbox() (tasks.Sandbox, error) {
 	}
 	u := s.user.Sandbox
 	return tasks.Sandbox{Mode: sandbox.Mode(mode), Env: u.Env, Reads: u.Reads, Writes: u.Writes}, nil
+}
+
+// bytesOf reads a size: a number with MB, GB, MiB or GiB.
+func bytesOf(s string) (int64, error) {
+	for _, unit := range []struct {
+		name string
+		size float64
+	}{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"GB", 1e9}, {"MB", 1e6}} {
+		if number, ok := strings.CutSuffix(s, unit.name); ok {
+			n, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
+			if err != nil || n <= 0 || n > 1e6 {
+				break
+			}
+			return int64(n * unit.size), nil
+		}
+	}
+	return 0, undecided("", "disk: %q is not a size such as 10GiB or 500MB", s)
 }

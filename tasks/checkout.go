@@ -35,6 +35,12 @@ func VerifyCheckout(ctx context.Context, o Options) (*VerifiedTree, error) {
 		return nil, err
 	}
 	defer r.journal.close()
+	if err := os.MkdirAll(r.place, 0o755); err != nil {
+		return nil, err
+	}
+	if used := occupy(r.place); used != nil {
+		defer used.Close()
+	}
 	tree, err := r.freezeCheckout(ctx)
 	if err != nil {
 		return nil, err

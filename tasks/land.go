@@ -72,7 +72,7 @@ func (r *run) landOnce(ctx context.Context, s *slot, a approved) error {
 		return err
 	}
 	fault("merge")
-	v, err := r.verify(ctx, s, code, a.task)
+	v, err := r.verifyMerged(ctx, s, code, a.task)
 	if err != nil {
 		return err
 	}

@@ -50,10 +50,12 @@ type Options struct {
 	Wait          time.Duration   // how long a landing waits for uncommitted edits to go; 0 to stop at once
 	Drain         <-chan struct{} // closed to start no new tasks
 
-	Verify  Verification
-	Setup   string   // command that prepares a slot and a verify checkout
-	Copy    []string // files of the user's checkout that slots and checkouts need
-	Sandbox Sandbox
+	Verify      Verification
+	Setup       string   // command that prepares a slot and a verify checkout
+	SetupInputs []string // what Setup reads: it runs again in a verify checkout when one of them changed; default manifests and lock files
+	Disk        int64    // bytes that slots and caches of all repositories may take; 0 for no limit
+	Copy        []string // files of the user's checkout that slots and checkouts need
+	Sandbox     Sandbox
 
 	Cache string   // directory of the user's cache for this program
 	Self  string   // this program

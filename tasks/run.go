@@ -25,6 +25,7 @@ type run struct {
 	git     repository
 	now     time.Time // the one clock value of this run's committed files
 	place   string    // this repository's directory in the user's cache
+	used    *os.File  // marks place as in use
 	branch  string    // full name of the branch that is landed on; "" for a detached HEAD
 	lock    *runLock
 	journal *journal
@@ -114,6 +115,7 @@ func (r *run) carryOut(ctx context.Context) error {
 		}
 	}
 	r.finish(ctx)
+	r.trim()
 	return nil
 }
 
@@ -170,6 +172,11 @@ func (r *run) open(ctx context.Context) error {
 		r.close()
 		return err
 	}
+	if err := os.MkdirAll(r.place, 0o755); err != nil {
+		r.close()
+		return err
+	}
+	r.used = occupy(r.place)
 	r.slots = make(chan *slot, r.o.Jobs)
 	for i := range r.o.Jobs {
 		s, err := r.openSlot(i)
@@ -207,6 +214,9 @@ func sleep(ctx context.Context, d time.Duration) error {
 func (r *run) close() {
 	if r.journal != nil {
 		r.journal.close()
+	}
+	if r.used != nil {
+		r.used.Close()
 	}
 	r.lock.release()
 }

@@ -24,25 +24,39 @@ import (
 // verify builds and tests exactly one tree, in the slot's verify checkout and inside the sandbox. The error is not
 // nil when it could not be done; a tree that does not build or pass is Verified.OK false.
 func (r *run) verify(ctx context.Context, s *slot, tree, task string) (Verified, error) {
-	if v, ok := r.verified(tree); ok {
+	return r.verifyBy(ctx, s, tree, task, r.o.Verify, tree)
+}
+
+// verifyMerged verifies what is about to land: by the command for landings, where there is one, which always runs whole.
+func (r *run) verifyMerged(ctx context.Context, s *slot, tree, task string) (Verified, error) {
+	v := r.o.Verify
+	if v.Landing == "" {
+		return r.verify(ctx, s, tree, task)
+	}
+	v.Test = v.Landing
+	return r.verifyBy(ctx, s, tree, task, v, "landing "+tree)
+}
+
+func (r *run) verifyBy(ctx context.Context, s *slot, tree, task string, by Verification, known string) (Verified, error) {
+	if v, ok := r.verified(known); ok {
 		return v, r.checkout(ctx, s, tree)
 	}
 	if err := r.checkout(ctx, s, tree); err != nil {
 		return Verified{}, err
 	}
 	fault("verify.checkout")
+	if r.o.judged != nil {
+		v := r.o.judged(tree)
+		r.remember(known, v)
+		return v, nil
+	}
 	runner, byTask := r.runner, false
-	if runner.Empty() {
-		found, err := Detect(os.DirFS(s.check.Path()), r.o.Root, r.o.Verify)
+	if runner.Empty() || by.Test != r.o.Verify.Test {
+		found, err := Detect(os.DirFS(s.check.Path()), r.o.Root, by)
 		if err != nil {
 			return Verified{}, err
 		}
-		runner, byTask = found, !found.Empty() && task != ""
-	}
-	if r.o.judged != nil {
-		v := r.o.judged(tree)
-		r.remember(tree, v)
-		return v, nil
+		runner, byTask = found, r.runner.Empty() && !found.Empty() && task != "" && by.Test == ""
 	}
 	if runner.Empty() {
 		return Verified{OK: true, Nothing: true, Summary: "nothing to verify yet"}, nil
@@ -60,7 +74,7 @@ func (r *run) verify(ctx context.Context, s *slot, tree, task string) (Verified,
 		return Verified{}, err
 	}
 	v.ByTask = byTask
-	r.remember(tree, v)
+	r.remember(known, v)
 	fault("verify.end")
 	return v, nil
 }
@@ -109,7 +123,11 @@ func (r *run) checkout(ctx context.Context, s *slot, tree string) error {
 // setupInputs hashes the manifests and lock files that a setup command reads.
 func (r *run) setupInputs(ctx context.Context, tree string) string {
 	h := sha256.New()
-	for _, name := range []string{"package.json", "package-lock.json", "go.mod", "go.sum", "Cargo.toml", "Cargo.lock", "pyproject.toml", "requirements.txt", "Gemfile.lock"} {
+	names := r.o.SetupInputs
+	if len(names) == 0 {
+		names = []string{"package.json", "package-lock.json", "go.mod", "go.sum", "Cargo.toml", "Cargo.lock", "pyproject.toml", "requirements.txt", "Gemfile.lock"}
+	}
+	for _, name := range names {
 		if data, err := r.git.ReadFile(ctx, tree, path.Join(r.o.Root, name)); err == nil {
 			fmt.Fprintf(h, "%s %d\n", name, len(data))
 			h.Write(data)
