@@ -260,17 +260,7 @@ func BenchmarkSoak(b *testing.B) {
 	}
 	run := func(times int, kill bool) time.Duration {
 		s := widely(b)
-		var events []stripetest.M
-		for range n / 5 {
-			events = append(events, s.crowd(1)...)
-			if len(events) >= n {
-				break
-			}
-			events = append(events, s.crowd(min(n-len(events), 5000)-1)...)
-			if len(events) >= n {
-				break
-			}
-		}
+		events := s.crowd(n)
 		var all []envelope
 		for range times {
 			all = append(all, s.seal(events)...)

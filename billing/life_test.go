@@ -487,9 +487,17 @@ func TestH48_NothingComesBackAfterAnErasure(t *testing.T) {
 	s.stripe.Change(id, "customer.subscription.updated", func(o stripetest.M) {
 		o["status"], o["metadata"] = "active", stripetest.M{"user_id": user, "name": "Somebody's Name"}
 	})
+	invoice := scalar[string](t, s.pool, "SELECT id FROM invoices WHERE user_id = $1", user)
+	s.stripe.Change(invoice, "invoice.payment_failed", func(o stripetest.M) { o["status"], o["attempt_count"] = "open", 2 })
 	s.settle()
 	if got := count(); got != [3]int{0, 1, 1} {
 		t.Errorf("%v after later events", got)
+	}
+	if n := scalar[int](t, s.pool, "SELECT count(*) FROM invoices WHERE user_id = $1 AND (number <> 'kept' OR hosted_invoice_url <> '' OR status <> 'paid')", user); n != 0 {
+		t.Error("a later event was written into an invoice of the erased user")
+	}
+	if n := scalar[int](t, s.pool, "SELECT count(*) FROM outbox WHERE user_id = $1", user); n != 0 {
+		t.Errorf("%d mails for the erased user", n)
 	}
 	if n := scalar[int](t, s.pool, "SELECT count(*) FROM stripe_events WHERE customer = $1 AND (payload::text LIKE '%Somebody%' OR payload ? 'data')", customer); n != 0 {
 		t.Errorf("%d events still hold what they told of the user", n)
