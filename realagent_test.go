@@ -333,7 +333,7 @@ func (m *scriptedModel) google(w http.ResponseWriter, req *http.Request, body []
 func TestRealAgent(t *testing.T) {
 	names := strings.FieldsFunc(os.Getenv("SPEC_AGENT_TEST"), func(r rune) bool { return r == ',' })
 	if len(names) == 0 {
-		t.Skip("not asked for: SPEC_AGENT_TEST names no agent")
+		t.Skip("SPEC_AGENT_TEST names no agent; testdata/script/acp.txtar plays with an agent of our own")
 	}
 	for _, name := range names {
 		t.Run(name, func(t *testing.T) { realAgent(t, name) })
