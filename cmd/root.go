@@ -164,7 +164,14 @@ func (a *app) root() *cobra.Command {
 			root.AddCommand(v)
 		}
 	}
-	root.SetHelpCommand(&cobra.Command{Use: "no-help", Hidden: true, GroupID: "start"})
+	cobra.EnableCommandSorting = false // verbs stand in the order in which they are used
+	root.SetHelpCommand(&cobra.Command{Use: "help [VERB]", Short: "Explain a verb", Hidden: true, GroupID: "start", RunE: func(_ *cobra.Command, args []string) error {
+		verb, rest, err := root.Find(args)
+		if err != nil || verb == root && len(rest) > 0 {
+			return noVerb(root, args)
+		}
+		return verb.Help()
+	}})
 	return root
 }
 
