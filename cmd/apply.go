@@ -224,6 +224,7 @@ func (a *app) runOptions(ctx context.Context, repo *git.Repo, t *target, o apply
 	opts.AcceptRisk, opts.Jobs, opts.Attempts = o.acceptRisk, a.jobs(o, s, policy), first(o.attempts, s.user.Attempts, s.repo.Attempts)
 	opts.Timeout = first(o.timeout, time.Duration(s.user.Timeout), time.Duration(s.repo.Timeout))
 	opts.FailFast, opts.AssumeDone, opts.Only, opts.Until, opts.Skip, opts.Optional = o.failFast || !o.keepGoing, o.assumeDone, o.only, o.until, o.skip, o.optional
+	opts.External = t.external
 	opts.NoVerifyHooks, opts.Branch = o.noVerify, first(o.branch, s.user.Branch, s.repo.Branch)
 	if o.inPlace {
 		dirty, err := repo.Dirty(ctx)

@@ -2,11 +2,12 @@ package cmd
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
+	"github.com/rogpeppe/go-internal/diff"
 	"github.com/spf13/cobra"
 
 	"spec.example/spec/spec"
@@ -38,6 +39,9 @@ func (a *app) tick(name, id string, state spec.TaskState) error {
 	if t.feature.Task(id) == nil {
 		return undecided("spec show "+name, "no task %s in %s", id, t.feature.Name)
 	}
+	if t.feature.Task(id).BoxOffset < 0 {
+		return no(fmt.Sprintf("spec land %s %s", name, id), "task %s is a heading without a box: its state is what the lock says", id)
+	}
 	edits, err := spec.Tick(t.feature, id, state)
 	if err != nil {
 		return no("spec show "+name, "%v", err)
@@ -46,39 +50,89 @@ func (a *app) tick(name, id string, state spec.TaskState) error {
 		fmt.Fprintf(a.w.Stdout, "Task %s is %s already.\n", id, state)
 		return nil
 	}
-	if err := a.applyEdits(t.root, edits); err != nil {
+	read := map[string][]byte{}
+	for _, doc := range t.feature.Documents {
+		read[doc.Path] = doc.Data
+	}
+	if err := a.applyEdits(t.root, edits, read); err != nil {
 		return err
 	}
-	fmt.Fprintf(a.w.Stdout, "Task %s is %s (%d boxes changed).\n", id, state, len(edits))
+	fmt.Fprintf(a.w.Stdout, "Task %s is %s (%s changed).\n", id, state, counted(len(edits), "box", "boxes"))
 	return nil
 }
 
-// applyEdits writes edits by compare and swap: a file that no longer holds what was read is refused, unchanged.
-func (a *app) applyEdits(root string, edits []spec.Edit) error {
+func counted(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+// applyEdits writes edits by compare and swap: a file that is not what was read, byte for byte, is refused with the
+// difference, and no file is changed. A link inside of the workspace stays a link; what it leads to is written.
+func (a *app) applyEdits(root string, edits []spec.Edit, read map[string][]byte) error {
 	byFile := map[string][]spec.Edit{}
 	for _, e := range edits {
 		byFile[e.Path] = append(byFile[e.Path], e)
 	}
+	type change struct {
+		name, file string
+		data       []byte
+	}
+	var changes []change
 	for _, name := range sortedKeys(byFile) {
-		file := filepath.Join(root, filepath.FromSlash(name))
-		data, err := os.ReadFile(file)
+		file, err := inside(root, name)
 		if err != nil {
 			return undecided("", "%v", err)
 		}
-		changed, err := spec.ApplyEdits(name, data, byFile[name])
+		now, err := os.ReadFile(file)
 		if err != nil {
-			return undecided("look at what changed, then type it again", "%s changed meanwhile: %v", name, err)
+			return undecided("", "%v", err)
 		}
-		again, err := os.ReadFile(file)
-		if err != nil || !bytes.Equal(data, again) {
-			return undecided("look at what changed, then type it again", "%s changed meanwhile", name)
-		}
-		if err := writeFile(file, changed); err != nil {
-			if errors.Is(err, os.ErrPermission) {
-				return undecided("", "%s cannot be written: %v", name, err)
-			}
+		if err := unchanged(name, read[name], now); err != nil {
 			return err
+		}
+		data, err := spec.ApplyEdits(name, now, byFile[name])
+		if err != nil {
+			return undecided("spec check", "%s: %v", name, err)
+		}
+		changes = append(changes, change{name, file, data})
+	}
+	for _, c := range changes {
+		now, err := os.ReadFile(c.file) // once more, as near to the writing as can be
+		if err != nil {
+			return undecided("", "%v", err)
+		}
+		if err := unchanged(c.name, read[c.name], now); err != nil {
+			return err
+		}
+		if err := writeFile(c.file, c.data); err != nil {
+			return undecided("", "%s cannot be written: %v", c.name, err)
 		}
 	}
 	return nil
+}
+
+// unchanged refuses a file that is no longer what was read.
+func unchanged(name string, read, now []byte) error {
+	if bytes.Equal(read, now) {
+		return nil
+	}
+	return undecided("look at the difference, then type it again", "%s changed meanwhile:\n%s", name, strings.TrimRight(clean(string(diff.Diff("as it was read", read, "as it is", now))), "\n"))
+}
+
+// inside is the file that a name below a root leads to, links resolved. One that leads out is refused.
+func inside(root, name string) (string, error) {
+	file, err := filepath.EvalSymlinks(filepath.Join(root, filepath.FromSlash(name)))
+	if err != nil {
+		return "", err
+	}
+	top, err := filepath.EvalSymlinks(root)
+	if err != nil {
+		return "", err
+	}
+	if rel, err := filepath.Rel(top, file); err != nil || rel == ".." || strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
+		return "", fmt.Errorf("%s leads out of %s", name, root)
+	}
+	return file, nil
 }

@@ -25,6 +25,8 @@ type target struct {
 	lock    *trace.Lock // empty where there is none
 	managed bool        // there is a lock
 	fsys    fs.FS       // rooted at root
+
+	external func(feature, task string) bool // tells whether a task of another feature is done
 }
 
 // workspaceRoot finds the directory above (or at) -C that holds a workspace.
@@ -81,9 +83,12 @@ func (a *app) openPath(root, file string) (*target, error) {
 
 func (a *app) read(root, dir string) (*target, error) {
 	fsys := rooted(root)
-	t := &target{root: root, dir: dir, fsys: fsys}
+	t := &target{root: root, dir: dir, fsys: fsys, external: a.external(root)}
 	t.feature, t.diags = spec.Parse(fsys, dir)
 	if len(t.feature.Documents) == 0 {
+		for _, d := range t.diags {
+			return nil, undecided(first(d.Hint, "spec list"), "%s %s", d.File, d.Message)
+		}
 		return nil, undecided("spec list", "%s holds no specification that can be read", dir)
 	}
 	data, err := fs.ReadFile(fsys, path.Join(t.feature.Dir, tasks.LockFile))
@@ -97,12 +102,39 @@ func (a *app) read(root, dir string) (*target, error) {
 			Message: p.Message, Hint: "spec verify " + t.feature.Name})
 	}
 	t.lock = lock
+	settled := lock.Outcomes()
+	for i := range t.feature.Tasks { // a heading has no box: what is done stands in the lock
+		task := &t.feature.Tasks[i]
+		if out, ok := settled[task.ID]; ok && task.Heading && out.Kind != spec.SkippedTask {
+			task.State = spec.Done
+		}
+	}
 	return t, nil
+}
+
+// external tells whether a task of another feature is done there: in its lock, or by its box. A feature that cannot be
+// found is not done.
+func (a *app) external(root string) func(feature, task string) bool {
+	known := map[string]*target{}
+	return func(feature, task string) bool {
+		t, seen := known[feature]
+		if !seen {
+			if loc, err := spec.Locate(rooted(root), ".", feature); err == nil {
+				t, _ = a.read(root, loc.Dir)
+			}
+			known[feature] = t
+		}
+		if t == nil || t.feature.Task(task) == nil {
+			return false
+		}
+		out, settled := t.lock.Outcomes()[task]
+		return settled && out.Kind != spec.SkippedTask || t.feature.Task(task).State == spec.Done
+	}
 }
 
 // plan makes the plan of a target as its lock says what is done.
 func (t *target) plan(optional bool) (*plan.Plan, spec.Diagnostics) {
-	p, diags := plan.New(t.feature, plan.State{Outcomes: t.lock.Outcomes(), Optional: optional})
+	p, diags := plan.New(t.feature, plan.State{Outcomes: t.lock.Outcomes(), Optional: optional, External: t.external})
 	all := append(append(spec.Diagnostics{}, t.diags...), diags...)
 	all.Sort()
 	return p, all

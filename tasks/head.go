@@ -56,7 +56,7 @@ func (r *run) readHead(ctx context.Context, commit string) (*head, error) {
 	}
 	h.lock = lock
 	var diags spec.Diagnostics
-	h.plan, diags = plan.New(h.feature, plan.State{Outcomes: lock.Outcomes(), Optional: r.o.Optional})
+	h.plan, diags = plan.New(h.feature, plan.State{Outcomes: lock.Outcomes(), Optional: r.o.Optional, External: r.o.External})
 	h.diags = append(h.diags, diags...)
 	if r.o.Hand { // a task that was ticked without evidence can still land
 		for _, id := range r.o.Only {

@@ -42,13 +42,14 @@ type Options struct {
 	Only          []string
 	Until         string
 	Skip          []string
-	Optional      bool            // run optional tasks too
-	NoVerifyHooks bool            // leave the repository's commit hooks out
-	Hand          bool            // the work is what lies in the user's checkout; no agent is started, and Only names the task
-	InPlace       bool            // agents work in the user's checkout, one at a time
-	Branch        string          // short name of the branch to land on; default the one that is checked out
-	Wait          time.Duration   // how long a landing waits for uncommitted edits to go; 0 to stop at once
-	Drain         <-chan struct{} // closed to start no new tasks
+	Optional      bool                            // run optional tasks too
+	External      func(feature, task string) bool // tells whether a task of another feature is done; nil for no
+	NoVerifyHooks bool                            // leave the repository's commit hooks out
+	Hand          bool                            // the work is what lies in the user's checkout; no agent is started, and Only names the task
+	InPlace       bool                            // agents work in the user's checkout, one at a time
+	Branch        string                          // short name of the branch to land on; default the one that is checked out
+	Wait          time.Duration                   // how long a landing waits for uncommitted edits to go; 0 to stop at once
+	Drain         <-chan struct{}                 // closed to start no new tasks
 
 	Verify      Verification
 	Setup       string   // command that prepares a slot and a verify checkout
