@@ -300,7 +300,7 @@ func Test42_ExpiredSessionGivesNothingAndMakesRoomForANewOne(t *testing.T) {
 	}
 	_, second := s.do(user, "POST", "/api/billing/checkout", `{"plan":"monthly"}`)
 	if second["url"] == nil || second["url"] == first["url"] {
-		t.Errorf("the new session is %v, the old one %v", second, first)
+		t.Fatalf("the new session is %v, the old one %v", second, first)
 	}
 	sessions := s.stripe.All("checkout.session")
 	if s.stripe.Pay(sessions[0]["id"].(string)) != "" || s.stripe.Pay(sessions[1]["id"].(string)) == "" {
@@ -579,12 +579,12 @@ func TestH51_PageEscapesAndFormsNeedTheirToken(t *testing.T) {
 	user := s.user()
 	s.buy(user, "monthly")
 	s.exec("UPDATE invoices SET number = '<script>alert(1)</script>', hosted_invoice_url = 'javascript:alert(1)'")
-	get := func(path string) (int, string) {
+	getAs := func(who, path string) (int, string) {
 		r, err := http.NewRequest("GET", s.url+path, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		r.Header.Set("X-User", user)
+		r.Header.Set("X-User", who)
 		res, err := http.DefaultClient.Do(r)
 		if err != nil {
 			t.Fatal(err)
@@ -594,6 +594,7 @@ func TestH51_PageEscapesAndFormsNeedTheirToken(t *testing.T) {
 		b.ReadFrom(res.Body)
 		return res.StatusCode, b.String()
 	}
+	get := func(path string) (int, string) { return getAs(user, path) }
 	if _, page := get("/billing"); strings.Contains(page, "<script>") || strings.Contains(page, `"javascript:`) || !strings.Contains(page, "&lt;script&gt;") {
 		t.Error("the page is not escaped")
 	}
@@ -620,8 +621,10 @@ func TestH51_PageEscapesAndFormsNeedTheirToken(t *testing.T) {
 	}
 	_, page := get("/billing/cancel")
 	form := url.Values{"confirm": {"yes"}, "token": {token(t, page)}}
+	_, theirs := getAs(s.user(), "/billing") // an attacker can have a page of their own
 	for name, code := range map[string]int{
 		"no token":                 post("/billing/cancel", "", url.Values{"confirm": {"yes"}}),
+		"another user's token":     post("/billing/cancel", "", url.Values{"confirm": {"yes"}, "token": {token(t, theirs)}}),
 		"not confirmed":            post("/billing/cancel", "", url.Values{"token": form["token"]}),
 		"from another site":        post("/billing/cancel", "https://evil.test", form),
 		"the API, from that site":  post("/api/billing/cancel", "https://evil.test", form),
