@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -57,7 +59,7 @@ func VerifyCheckout(ctx context.Context, o Options) (*VerifiedTree, error) {
 		lock, _ := trace.ParseLock(data)
 		if expected := expectations(lock, ""); onlyExpected(v, expected) {
 			v.OK = true
-			v.Summary += " as it has to be until task " + expected[keys(expected)[0]] + " lands"
+			v.Summary += " as it has to be until task " + slices.Sorted(maps.Values(expected))[0] + " lands"
 		}
 	}
 	out := &VerifiedTree{Verified: v, Tree: tree, Coverage: r.coverage}

@@ -2,6 +2,7 @@ package tasks
 
 import (
 	"fmt"
+	"maps"
 	"path"
 	"regexp"
 	"slices"
@@ -20,15 +21,15 @@ func (r *run) judge(h *head, t *plan.Task, v Verified, diff []byte) string {
 	if v.Nothing {
 		return ""
 	}
-	leaves := h.feature.Leaves()
 	exploring := explores(h.feature, t.ID)
 	expected := expectations(h.lock, t.ID)
 	if v.OK {
 		switch {
 		case exploring && !r.o.Hand:
 			return "the exploration test passes on code that is not fixed: it does not show the bug"
-		case len(expected) > 0 && beforeFix(leaves, h.lock, t.ID):
-			return fmt.Sprintf("%s passes before the fix of task %s: only the fix may make it pass", strings.Join(keys(expected), ", "), expected[keys(expected)[0]])
+		case len(expected) > 0 && wordsPreserve().MatchString(t.Title):
+			names := slices.Sorted(maps.Keys(expected))
+			return fmt.Sprintf("%s passes before the fix of task %s: only the fix may make it pass", strings.Join(names, ", "), expected[names[0]])
 		}
 		return ""
 	}
@@ -123,15 +124,6 @@ func onlyExpected(v Verified, expected map[string]string) bool {
 	})
 }
 
-func keys(m map[string]string) []string {
-	var all []string
-	for k := range m {
-		all = append(all, k)
-	}
-	slices.Sort(all)
-	return all
-}
-
 // The words are those of the bugfix workflow of Kiro, whose task lists say in capitals what is to fail.
 var (
 	wordsExplore  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?i)\bexploration tests?\b`) })
@@ -188,16 +180,6 @@ func fixOf(f *spec.Feature, exploration string) string {
 		return ""
 	}
 	return fix.ID
-}
-
-// beforeFix tells whether a task stands before all the work of a fix, where the exploration test still has to fail.
-func beforeFix(leaves []*spec.Task, lock *trace.Lock, id string) bool {
-	for _, t := range leaves {
-		if t.ID == id {
-			return wordsPreserve().MatchString(t.Title)
-		}
-	}
-	return false
 }
 
 // expectFail is the fact that a landed exploration task leaves: its tests that fail, and until when.
