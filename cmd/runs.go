@@ -167,6 +167,9 @@ func (a *app) oneRun(file, id string) error {
 		return err
 	}
 	for _, e := range tasks.ReadEvents(data) {
+		if e.Event == "run.progress" {
+			continue // for those who watch
+		}
 		task := ""
 		if e.Task != "" {
 			task = " task " + e.Task
