@@ -98,7 +98,7 @@ func (c Config) Validate() error {
 		errs = append(errs, errors.New("PRICE_MONTHLY and PRICE_ANNUAL are the same"))
 	}
 	if c.Workers < 0 {
-		errs = append(errs, errors.New("Workers is negative"))
+		errs = append(errs, errors.New("the number of workers is negative"))
 	}
 	return errors.Join(errs...)
 }
