@@ -241,6 +241,10 @@ func (a *app) runOptions(ctx context.Context, repo *git.Repo, t *target, o apply
 		opts.Baseline = tasks.RedBaseline
 	}
 	opts.Event = a.notified(opts.Event, first(s.user.Notify, s.repo.Notify), t.feature.Name)
+	opts.Hooks = s.hooks
+	for _, line := range s.notRun {
+		a.progress("hook not run: %s", line)
+	}
 	opts.Gate, opts.Ask, opts.Drain = a.gate, a.question, a.drain
 	if tty, err := a.terminal(); err == nil {
 		tty.close()

@@ -217,6 +217,8 @@ type settings struct {
 	repo, user config
 	repoData   []byte
 	servers    []agent.MCPServer // of the repository
+	hooks      []tasks.Hook      // of the repository: those that are run
+	notRun     []string          // hooks that are not, and why
 }
 
 func (a *app) settings(root string) (settings, error) {
@@ -231,6 +233,9 @@ func (a *app) settings(root string) (settings, error) {
 		return s, err
 	}
 	if s.servers, err = readServers(root); err != nil {
+		return s, err
+	}
+	if s.hooks, s.notRun, err = readHooks(root); err != nil {
 		return s, err
 	}
 	switch {
@@ -294,7 +299,7 @@ func (s settings) policy(flag, feature string) (whole tasks.Policy, of func(path
 // commands hashes what a repository's configuration would run, or is "" when it would run nothing.
 func (s settings) commands() string {
 	c := s.repo
-	if len(c.Agents) == 0 && c.Setup == "" && c.Notify == "" && c.Verify.Fetch+c.Verify.Build+c.Verify.Test+c.Verify.Landing == "" && len(c.Copy)+len(s.servers) == 0 {
+	if len(c.Agents) == 0 && c.Setup == "" && c.Notify == "" && c.Verify.Fetch+c.Verify.Build+c.Verify.Test+c.Verify.Landing == "" && len(c.Copy)+len(s.servers)+len(s.hooks) == 0 {
 		return ""
 	}
 	part, err := yaml.Marshal(struct {
@@ -303,7 +308,8 @@ func (s settings) commands() string {
 		Copy          []string
 		Verify        verifyConfig
 		Servers       []agent.MCPServer `yaml:",omitempty"`
-	}{c.Agents, c.Setup, c.Notify, c.Copy, c.Verify, s.servers})
+		Hooks         []tasks.Hook      `yaml:",omitempty"`
+	}{c.Agents, c.Setup, c.Notify, c.Copy, c.Verify, s.servers, s.hooks})
 	if err != nil {
 		return "unreadable"
 	}

@@ -38,6 +38,9 @@ func (a *app) trust() error {
 	for _, line := range s.brings() {
 		fmt.Fprintln(a.w.Stdout, "  "+clean(line))
 	}
+	for _, line := range s.notRun {
+		fmt.Fprintln(a.w.Stdout, "  not run: "+clean(line))
+	}
 	return a.remember(root, hash)
 }
 
@@ -63,6 +66,9 @@ func (s settings) brings() []string {
 		for _, variable := range sortedKeys(c.Set) {
 			add("agents."+name+".set", variable+"="+c.Set[variable])
 		}
+	}
+	for _, h := range s.hooks {
+		add(map[bool]string{false: "before a task", true: "after a task"}[h.After]+" ("+hookDir+", "+h.Name+")", h.Command)
 	}
 	for _, server := range s.servers {
 		add("tool server "+server.Name+" ("+mcpConfig+")", shownServer(server))

@@ -52,6 +52,7 @@ type Options struct {
 	Drain         <-chan struct{}                 // closed to start no new tasks
 
 	Verify      Verification
+	Hooks       []Hook
 	Setup       string   // command that prepares a slot and a verify checkout
 	SetupInputs []string // what Setup reads: it runs again in a verify checkout when one of them changed; default manifests and lock files
 	Disk        int64    // bytes that slots and caches of all repositories may take; 0 for no limit

@@ -231,6 +231,9 @@ func (r *run) attempt(ctx context.Context, s *slot, h *head, t *plan.Task, e *ef
 			return frozen{}, "", "", err
 		}
 	} else if !byItself(h, t) && !t.Manual && !e.again {
+		if failure, err := r.taskHooks(ctx, s, t.ID, false); failure != "" || err != nil {
+			return frozen{}, "", failure, err
+		}
 		before := r.watched()
 		said, workErr := r.agentWork(ctx, s, h, t, e)
 		if changed := r.meddled(before); changed != "" {
@@ -246,6 +249,9 @@ func (r *run) attempt(ctx context.Context, s *slot, h *head, t *plan.Task, e *ef
 		}
 		unchanged, left = said.Unchanged, said.Leftover
 		r.said(t.ID, said)
+		if failure, err := r.taskHooks(ctx, s, t.ID, true); failure != "" || err != nil {
+			return frozen{}, "", failure, err
+		}
 	}
 	fault("agent.end")
 	e.again = false
