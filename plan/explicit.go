@@ -11,6 +11,11 @@ import (
 // explicit adds the edges that the document names, a parent's for each of its leaves.
 func (b *builder) explicit() {
 	parents := map[string]int32{} // joints of what parents wait for
+	n := len(b.leaf)
+	for _, t := range b.leaf {
+		n += len(t.Depends)
+	}
+	b.g.added = make([]addedEdge, 0, n)
 	for i, t := range b.leaf {
 		for p := b.f.Task(t.Parent); p != nil; p = b.f.Task(p.Parent) {
 			if p.DependsLine == 0 {

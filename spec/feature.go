@@ -42,7 +42,7 @@ type Feature struct {
 	Config       *Config           // of Kiro; nil where there is none
 	Counts       Counts            // by the counting rules, which are simpler than what is understood
 
-	taskAt map[string]int // index into Tasks by id, made by Parse
+	taskAt *ids // index into Tasks by id, made by Parse
 	reqAt  map[string]int
 
 	criteriaAt map[string][]int32 // criteria by what cites them, made by Parse

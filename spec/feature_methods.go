@@ -39,7 +39,7 @@ func (f *Feature) Owner(c *Requirement) *Requirement {
 // Task returns the task with an id, or nil.
 func (f *Feature) Task(id string) *Task {
 	if f.taskAt != nil {
-		if i, ok := f.taskAt[id]; ok && i < len(f.Tasks) {
+		if i := f.taskAt.find(f.Tasks, id); i >= 0 {
 			return &f.Tasks[i]
 		}
 		return nil
@@ -54,10 +54,7 @@ func (f *Feature) Task(id string) *Task {
 
 // TaskIndex is the place of the task with an id, -1 for none.
 func (f *Feature) TaskIndex(id string) int {
-	if i, ok := f.taskAt[id]; ok {
-		return i
-	}
-	return -1
+	return f.taskAt.find(f.Tasks, id)
 }
 
 // index makes the look-up by id quick. The first of two equal ids counts.
@@ -68,9 +65,9 @@ func (f *Feature) index() {
 		}
 	}
 	if f.taskAt == nil {
-		f.taskAt = make(map[string]int, len(f.Tasks))
-		for i := len(f.Tasks) - 1; i >= 0; i-- {
-			f.taskAt[f.Tasks[i].ID] = i
+		f.taskAt = newIDs(len(f.Tasks))
+		for i := range f.Tasks {
+			f.taskAt.add(f.Tasks, i)
 		}
 	}
 	f.reqAt = make(map[string]int, len(f.Requirements))

@@ -450,7 +450,7 @@ func (r *reader) duplicates() {
 			continue
 		}
 		first := t
-		if at, ok := r.f.taskAt[id]; ok {
+		if at := r.f.taskAt.find(r.f.Tasks, id); at >= 0 {
 			first = &r.f.Tasks[at]
 		}
 		r.diags = append(r.diags, Diagnostic{Code: "SPEC003", Severity: Error, File: t.File, Line: t.Line, Column: 1, Subject: t.ID,
@@ -539,8 +539,8 @@ func (r *reader) graph(p *page, waves []json.RawMessage, from, to int) {
 
 // waits takes the dependencies that the graph names for a task whose own lines name none.
 func (r *reader) waits(m WaveTask) {
-	i, ok := r.f.taskAt[m.ID]
-	if !ok || m.depends == nil || r.f.Tasks[i].DependsLine > 0 {
+	i := r.f.taskAt.find(r.f.Tasks, m.ID)
+	if i < 0 || m.depends == nil || r.f.Tasks[i].DependsLine > 0 {
 		return
 	}
 	t := &r.f.Tasks[i]

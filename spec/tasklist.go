@@ -262,9 +262,9 @@ func countTasks(rows []taskRow, c *Counts) {
 
 // buildTasks turns rows into tasks with ids, details, references and dependencies. The index holds the first task of
 // each id.
-func buildTasks(p *page, rows []taskRow, dialect Dialect) ([]Task, map[string]int) {
+func buildTasks(p *page, rows []taskRow, dialect Dialect) ([]Task, *ids) {
 	tasks := make([]Task, len(rows))
-	index := make(map[string]int, len(rows))
+	index := newIDs(len(rows))
 	repeats := map[string]int{}
 	section, sectionLine, at := "", int32(0), 0
 	for i := range rows {
@@ -288,14 +288,12 @@ func buildTasks(p *page, rows []taskRow, dialect Dialect) ([]Task, map[string]in
 			sum := sha256.Sum256([]byte(r.text))
 			t.ID = "@" + hex.EncodeToString(sum[:4])
 		}
-		if _, again := index[t.ID]; again {
+		if index.find(tasks, t.ID) >= 0 {
 			base := t.ID
 			repeats[base]++
 			t.ID = fmt.Sprintf("%s#%d", base, repeats[base]+1)
 		}
-		if _, again := index[t.ID]; !again {
-			index[t.ID] = i
-		}
+		index.add(tasks, i)
 		t.Text = p.lines[r.line].text
 		if r.parent >= 0 {
 			t.Parent = tasks[r.parent].ID
@@ -317,13 +315,13 @@ func buildTasks(p *page, rows []taskRow, dialect Dialect) ([]Task, map[string]in
 }
 
 // describes gives what a heading of "Task Details" says to the box of the same number above it.
-func (t *Task) describes(tasks []Task, index map[string]int) {
+func (t *Task) describes(tasks []Task, index *ids) {
 	if !t.Heading {
 		return
 	}
 	base, _, again := strings.Cut(t.ID, "#")
-	at, ok := index[base]
-	if !again || !ok || tasks[at].Heading {
+	at := index.find(tasks, base)
+	if !again || at < 0 || tasks[at].Heading {
 		return
 	}
 	box := &tasks[at]
