@@ -110,7 +110,6 @@ type session struct {
 	out   bytes.Buffer
 	seen  int // of the plain text
 	ended bool
-	all   string
 }
 
 // patience bounds a session: what never comes ends the test with what was there.

@@ -97,8 +97,8 @@ func refined(before *spec.Feature, work string, names []string) (*spec.Feature, 
 	}
 	after, diags := spec.Parse(os.DirFS(filepath.Dir(work)), filepath.Base(work))
 	_, more := plan.New(after, plan.State{})
-	old, oldMore := map[string]bool{}, spec.Diagnostics{}
-	_, oldMore = plan.New(before, plan.State{})
+	old := map[string]bool{}
+	_, oldMore := plan.New(before, plan.State{})
 	for _, d := range oldMore {
 		old[d.Code+" "+d.Message] = true
 	}
