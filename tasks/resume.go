@@ -10,9 +10,11 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"spec.example/spec/internal/git"
+	"spec.example/spec/internal/trace"
 	"spec.example/spec/plan"
 )
 
@@ -96,13 +98,16 @@ func (r *run) keep(ctx context.Context, results map[string]approved, a approved)
 }
 
 // finishLanding completes a landing whose commit exists: the branch is there already, or still at the commit's parent.
-// A branch that went elsewhere makes the commit worthless; the approved result lands again on the new head.
+// Where it went elsewhere, or the checkout refuses the commit now, what the landing wrote into the checkout is taken back;
+// the approved result lands again on the head as it is.
 func (r *run) finishLanding(ctx context.Context, ref git.Ref) error {
 	message, err := r.git.Message(ctx, ref.Commit)
 	if err != nil {
 		return err
 	}
-	if name := path.Base(r.o.FeatureDir) + "/"; !strings.Contains(message, "\nSpec-Task: "+name) && !strings.Contains(message, "\nSpec-Vibe: "+name) {
+	name := path.Base(r.o.FeatureDir) + "/"
+	_, task, planned := strings.Cut(message, "\nSpec-Task: "+name)
+	if !planned && !strings.Contains(message, "\nSpec-Vibe: "+name) {
 		return nil
 	}
 	h, err := r.head(ctx)
@@ -113,31 +118,103 @@ func (r *run) finishLanding(ctx context.Context, ref git.Ref) error {
 	if err != nil {
 		return err
 	}
-	if parent == h.commit {
-		if err := r.align(ctx, parent, ref.Commit); err != nil {
+	switch done, err := r.completes(ctx, h, parent, ref.Commit); {
+	case err != nil:
+		return err
+	case done:
+		r.event("landing.resumed", "", "a landing that was cut short is complete", nil)
+	case h.commit != ref.Commit:
+		if err := r.takeBack(ctx, parent, ref.Commit, firstLine(task)); err != nil {
 			return err
-		}
-		err := r.advance(ctx, parent, ref.Commit, nil)
-		if err != nil && !errors.Is(err, errHeadMoved) {
-			return err
-		}
-		if err == nil {
-			r.event("landing.resumed", "", "a landing that was cut short is complete", nil)
 		}
 	}
 	return r.git.DeleteRef(ctx, ref.Name)
 }
 
-// align stages the paths of the checkout that hold what commit "to" says already: a fast-forward that was cut short,
-// or a person's own work that is being landed. Then git sees no local change in them.
-func (r *run) align(ctx context.Context, from, to string) error {
+// completes does what is left of a landing, if it still can be done.
+func (r *run) completes(ctx context.Context, h *head, parent, commit string) (bool, error) {
+	if parent != h.commit {
+		return false, nil
+	}
+	if err := r.align(ctx, parent, commit); err != nil {
+		return false, err
+	}
+	err := r.advance(ctx, parent, commit, nil)
+	var refused *stopped
+	if errors.Is(err, errHeadMoved) || errors.As(err, &refused) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// takeBack makes those files of the checkout the head's again that hold what a landing wrote which did not come to its end.
+// A file that reads otherwise is the user's, and so is code that was to land by hand.
+func (r *run) takeBack(ctx context.Context, parent, commit, task string) error {
 	branch, _, err := r.git.Head(ctx)
 	if err != nil || branch != r.branch {
 		return err
 	}
-	changes, err := r.git.Changes(ctx, from, to)
+	names, err := r.written(ctx, parent, commit)
 	if err != nil {
 		return err
+	}
+	head, err := r.git.Resolve(ctx, r.rev()+"^{commit}")
+	if err != nil {
+		return err
+	}
+	if data, err := r.git.ReadFile(ctx, commit, path.Join(r.o.FeatureDir, LockFile)); err == nil {
+		lock, _ := trace.ParseLock(data)
+		if facts := lock.Task(task); facts != nil && facts.Landed != nil && facts.Landed.By == "hand" {
+			names = slices.DeleteFunc(names, func(name string) bool { return !strings.HasPrefix(name, r.o.FeatureDir+"/") })
+		}
+	}
+	changed, err := r.git.Changes(ctx, head, commit)
+	if err != nil {
+		return err
+	}
+	names = slices.DeleteFunc(names, func(name string) bool {
+		return !slices.ContainsFunc(changed, func(c git.Change) bool { return c.Path == name }) // the head has it by now
+	})
+	if len(names) > 0 {
+		if err := r.putBack(ctx, commit, head, names); err != nil {
+			return fmt.Errorf("taking back a landing that was cut short: %v", err)
+		}
+		r.event("landing.taken-back", task, "a landing was cut short, and the branch or the checkout is another by now: "+strings.Join(names, ", "), nil)
+	}
+	return r.align(ctx, commit, head) // the index may hold more than the files do
+}
+
+// putBack makes files of the user's checkout, which are commit's now, what the head holds.
+func (r *run) putBack(ctx context.Context, commit, head string, names []string) error {
+	user, err := r.git.At(r.o.Repo.Dir, filepath.Join(r.place, "index", "checkout"))
+	if err != nil {
+		return err
+	}
+	if err := user.Stage(ctx, commit); err != nil {
+		return err
+	}
+	return user.PutBack(ctx, head, names...)
+}
+
+// align stages the paths of the checkout that hold what commit "to" says already: a fast-forward that was cut short,
+// or a person's own work that is being landed. Then git sees no local change in them.
+func (r *run) align(ctx context.Context, from, to string) error {
+	same, err := r.written(ctx, from, to)
+	if err != nil {
+		return err
+	}
+	return r.git.Add(ctx, same...)
+}
+
+// written lists the paths of the checkout, among those that differ between two commits, that hold what the second says.
+func (r *run) written(ctx context.Context, from, to string) ([]string, error) {
+	branch, _, err := r.git.Head(ctx)
+	if err != nil || branch != r.branch {
+		return nil, err
+	}
+	changes, err := r.git.Changes(ctx, from, to)
+	if err != nil {
+		return nil, err
 	}
 	var same []string
 	for _, c := range changes {
@@ -156,7 +233,7 @@ func (r *run) align(ctx context.Context, from, to string) error {
 			same = append(same, c.Path)
 		}
 	}
-	return r.git.Add(ctx, same...)
+	return same, nil
 }
 
 // normal takes the line ends out of a comparison: a checkout may have others than the repository.

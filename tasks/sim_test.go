@@ -60,6 +60,7 @@ type simTask struct {
 	partner  string // together with this task's file as first written, its own does not pass
 	never    string // "": it can be done; else how it cannot: "declines", "fails", "fails alike", "red"
 	nothing  bool   // there is nothing to change
+	deletes  bool   // takes a file away
 	meddles  bool   // the agent ticks its task itself
 }
 
@@ -73,6 +74,7 @@ type story struct {
 	crashes    int
 	interrupts int
 	disturbed  int  // runs in which the user is at work
+	gaps       int  // runs after which the user is at work
 	edits      bool // the user edits the specification too
 	nobody     bool // questions and gates find nobody, now and then
 }
@@ -98,7 +100,7 @@ func newStory(seed uint64) *story {
 		if r.IntN(12) == 0 {
 			t.never = []string{"declines", "fails", "fails alike", "red"}[r.IntN(4)]
 		}
-		t.nothing = r.IntN(15) == 0
+		t.nothing, t.deletes = r.IntN(15) == 0, r.IntN(4) == 0
 		s.tasks = append(s.tasks, t)
 	}
 	if r.IntN(4) == 0 {
@@ -113,6 +115,9 @@ func newStory(seed uint64) *story {
 	if r.IntN(2) == 0 {
 		s.disturbed = 1 + r.IntN(3)
 		s.edits = r.IntN(3) == 0
+	}
+	if s.disturbed > 0 && r.IntN(2) == 0 {
+		s.gaps = 1 + r.IntN(5)
 	}
 	if !s.edits && r.IntN(8) == 0 {
 		s.branch = "landings"
@@ -195,6 +200,11 @@ func (s *story) documents() map[string][]byte {
 		"shared.txt":                    []byte("lines of many\n"),
 		"base.txt":                      []byte("base\n"),
 		"check.sh":                      []byte("exit 0\n"),
+	}
+	for _, t := range s.tasks {
+		if t.deletes {
+			files["old"+t.id+".txt"] = []byte("of no use any more\n")
+		}
 	}
 	files[simLock] = approveAll(files, nil)
 	return files
@@ -334,6 +344,10 @@ func (a simAgent) write(ctx context.Context, job agent.Job, t *simTask, text str
 			slices.Sort(lines[1:])
 			work["shared.txt"] = []byte(strings.Join(lines, ""))
 		}
+		if name := "old" + t.id + ".txt"; t.deletes && work[name] != nil {
+			delete(work, name)
+			same = false
+		}
 		if t.meddles {
 			work[simTasks] = bytes.ReplaceAll(work[simTasks], []byte("[ ] "+t.id+"."), []byte("[x] "+t.id+"."))
 		}
@@ -411,19 +425,47 @@ func (p *simulation) gate(ctx context.Context, g Gate) (d Decision, err error) {
 func (p *simulation) perform(ctx context.Context) {
 	const most = 40
 	for n := range most {
-		crashAt := 0
+		crashAt, crashIn := 0, ""
 		if p.crashes > 0 {
 			p.crashes--
-			crashAt = 1 + p.chance("crash", n).IntN(40*len(p.tasks))
+			crashAt, crashIn = p.power(p.chance("crash", n))
 		}
 		p.calmly = crashAt == 0 && p.interrupts == 0 && p.disturbed == 0 && n > 6
-		if done := p.once(ctx, crashAt); done && p.crashes == 0 && p.interrupts == 0 && p.disturbed == 0 {
+		if done := p.once(ctx, crashAt, crashIn); done && p.crashes == 0 && p.interrupts == 0 && p.disturbed == 0 {
 			p.settled()
 			return
 		}
+		p.between(n)
 		time.Sleep(3 * time.Second) // no two runs begin in the same second
 	}
 	p.fault("after %d runs it has not come to an end", most)
+}
+
+// power says when it is lost: at any step, or at one of those that change what the next run finds.
+func (p *simulation) power(r *rand.Rand) (at int, in string) {
+	if r.IntN(2) == 0 {
+		return 1 + r.IntN(40*len(p.tasks)), ""
+	}
+	return 1 + r.IntN(len(p.tasks)), []string{"fast-forward", "fast-forward", "add", "update-ref", "delete-ref", "commit-tree", "person", "agent"}[r.IntN(8)]
+}
+
+// between is what the user does while no run is on, with whatever the last one left. A git that finds an index.lock says
+// so, and the user removes it.
+func (p *simulation) between(n int) {
+	if p.gaps == 0 {
+		return
+	}
+	p.gaps--
+	p.w.mu.Lock()
+	defer p.w.mu.Unlock()
+	r := p.chance("between", n)
+	for i := range r.IntN(3) {
+		if p.w.locked && r.IntN(2) == 0 {
+			p.w.locked = false
+			p.w.say("user", "removes index.lock")
+		}
+		p.act(r, 100+i)
+	}
 }
 
 // chance is a source for one purpose.
@@ -434,9 +476,9 @@ func (p *simulation) chance(what string, n int) *rand.Rand {
 }
 
 // once is one process: it runs until it is done, or dead. done tells that there is nothing left to do.
-func (p *simulation) once(ctx context.Context, crashAt int) (done bool) {
+func (p *simulation) once(ctx context.Context, crashAt int, crashIn string) (done bool) {
 	size, log := 0, ""
-	p.w.boot(crashAt, func() { log, size = p.log() })
+	p.w.boot(crashAt, crashIn, func() { log, size = p.log() })
 	ctx, cancel := context.WithCancel(ctx)
 	drain := make(chan struct{})
 	p.o.Drain = drain
@@ -465,7 +507,9 @@ func (p *simulation) once(ctx context.Context, crashAt int) (done bool) {
 	if p.w.dead {
 		p.cutLog(log, size)
 		for _, dir := range slices.Sorted(maps.Keys(p.w.slots)) {
-			p.w.slots[dir].work["left-over.txt"] = []byte("half")
+			if dir != p.w.dir {
+				p.w.slots[dir].work["left-over.txt"] = []byte("half")
+			}
 		}
 		return false
 	}
@@ -670,6 +714,9 @@ func (p *simulation) content(t *simTask, lands bool, feature *spec.Feature, head
 	}
 	if shared != (lands && t.shared) {
 		p.fault("task %s: its line in shared.txt: %v", t.id, shared)
+	}
+	if gone := files["old"+t.id+".txt"] == ""; t.deletes && gone != lands {
+		p.fault("task %s: its old file is gone: %v", t.id, gone)
 	}
 	decisions := string(p.w.blobs[files[simFeature+"/"+DecisionsFile]])
 	if n := strings.Count(decisions, question(t.id).Text); lands && t.asks && n != 1 {

@@ -48,8 +48,9 @@ type world struct {
 	slots   map[string]*simCheckout
 
 	dead    bool
-	steps   int // of the present process
-	crashAt int // the step at which it dies; 0 for never
+	steps   int    // of the present process
+	crashAt int    // the step at which it dies; 0 for never
+	crashIn string // counted are the steps of this beginning only
 	onCrash func()
 	chance  map[string]*rand.Rand // by actor, for the present process
 	trace   []string
@@ -69,11 +70,11 @@ func newWorld(dir string, seed uint64) *world {
 }
 
 // boot starts another process, which dies at its step crashAt.
-func (w *world) boot(crashAt int, onCrash func()) {
+func (w *world) boot(crashAt int, crashIn string, onCrash func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.lives++
-	w.dead, w.steps, w.crashAt, w.onCrash = false, 0, crashAt, onCrash
+	w.dead, w.steps, w.crashAt, w.crashIn, w.onCrash = false, 0, crashAt, crashIn, onCrash
 	w.chance = map[string]*rand.Rand{}
 }
 
@@ -149,8 +150,11 @@ func (w *world) step(ctx context.Context, name string, do func(cut func(n int) b
 	if ctx.Err() != nil {
 		return w.killed(ctx, who, name, do)
 	}
-	w.steps++
-	if w.steps != w.crashAt {
+	counts := strings.HasPrefix(name, w.crashIn)
+	if counts {
+		w.steps++
+	}
+	if !counts || w.steps != w.crashAt {
 		err := do(func(int) bool { return false })
 		if err != nil {
 			w.say(who, "%s: %v", name, err)
@@ -783,9 +787,16 @@ func (c *simCheckout) PutBack(ctx context.Context, base string, paths ...string)
 		files, err := c.w.files(base)
 		for _, name := range paths {
 			delete(c.staged, name)
-			delete(c.work, name)
+			var data []byte
 			if id := files[name]; id != "" {
-				c.staged[name], c.work[name] = id, c.w.blobs[id]
+				c.staged[name], data = id, c.w.blobs[id]
+			}
+			if c.dir == c.w.dir { // the user's checkout, by way of a private index
+				if err := c.w.put(name, data); err != nil {
+					return err
+				}
+			} else if c.work[name] = data; data == nil {
+				delete(c.work, name)
 			}
 		}
 		return err

@@ -350,8 +350,18 @@ func (r *Repo) FastForward(ctx context.Context, commit string) error {
 	return err
 }
 
-// Add stages paths of the checkout as they are.
+// Add stages files of the checkout as they are. One that is not there is taken out of the index, if it is in it.
 func (r *Repo) Add(ctx context.Context, paths ...string) error {
+	if len(paths) == 0 {
+		return nil
+	}
+	args := append([]string{"-C", r.Dir}, r.at("update-index", "--add", "--remove", "--replace", "-z", "--stdin")...)
+	_, err := r.exec(ctx, command{args: args, stdin: []byte(strings.Join(paths, "\x00"))})
+	return err
+}
+
+// addAll stages what lies below paths of the checkout.
+func (r *Repo) addAll(ctx context.Context, paths ...string) error {
 	if len(paths) == 0 {
 		return nil
 	}
@@ -363,7 +373,7 @@ func (r *Repo) Add(ctx context.Context, paths ...string) error {
 // Commit commits exactly the given paths of the checkout with the user's identity, signature and hooks; other staged
 // changes stay staged.
 func (r *Repo) Commit(ctx context.Context, message string, paths ...string) error {
-	if err := r.Add(ctx, paths...); err != nil {
+	if err := r.addAll(ctx, paths...); err != nil {
 		return err
 	}
 	args := append([]string{"-C", r.Dir}, r.at("commit", "-q", "-F", "-", "--")...)
