@@ -270,10 +270,23 @@ func clean(s string) string {
 	}, s)
 }
 
+// plainText tells whether a text is ASCII without anything to clean: most is, and needs no copy.
+func plainText(p []byte) bool {
+	for _, c := range p {
+		if (c < ' ' || c >= 0x7f) && c != '\n' && c != '\t' {
+			return false
+		}
+	}
+	return true
+}
+
 // A cleanWriter cleans what is written to it, whole characters at a time.
 type cleanWriter struct{ w io.Writer }
 
 func (c cleanWriter) Write(p []byte) (int, error) {
+	if plainText(p) {
+		return c.w.Write(p)
+	}
 	_, err := io.WriteString(c.w, clean(string(p)))
 	return len(p), err
 }

@@ -41,12 +41,14 @@ func Text(w io.Writer, p *Plan, o TextOptions) {
 	}
 	fmt.Fprintf(w, "%s: %d tasks\n", p.Feature.Title, len(p.Tasks))
 	counts := map[Action]int{}
+	var line []byte
 	for n, wave := range p.Waves {
 		fmt.Fprintf(w, "\nWave %d\n", n+1)
 		for _, id := range wave {
 			t := p.Task(id)
 			counts[t.Action]++
-			io.WriteString(w, row(t, o.Width))
+			line = row(line[:0], t, o.Width)
+			w.Write(line)
 			for _, r := range t.Reasons {
 				if t.Action == Rerun || t.Action == Blocked || t.Action == Skip {
 					fmt.Fprintf(w, "      %s\n", r)
@@ -86,22 +88,40 @@ func path(ids []string) string {
 	return strings.Join(ids, " → ")
 }
 
-// row is one task: mark, id, title cut to the width, what it waits for.
-func row(t *Task, columns int) string {
-	after := ""
-	if len(t.Depends) > 0 {
-		after = "  after " + strings.Join(t.Depends, ", ")
-		if len(t.Depends) > 6 {
-			after = fmt.Sprintf("  after %s and %d more", strings.Join(t.Depends[:5], ", "), len(t.Depends)-5)
-		}
-	}
+// row appends one task to a line: mark, id, title cut to the width, what it waits for.
+func row(b []byte, t *Task, columns int) []byte {
 	star := " "
 	if t.Critical {
 		star = "*"
 	}
-	head := fmt.Sprintf("  %s%s %-5s ", mark(t.Action), star, t.ID)
-	room := max(columns-cells(head)-cells(after), 16)
-	return head + Cut(t.Title, room) + after + "\n"
+	b = fmt.Appendf(b, "  %s%s %-5s ", mark(t.Action), star, t.ID)
+	shown := t.Depends
+	if len(shown) > 6 {
+		shown = shown[:5]
+	}
+	after := 0
+	for _, id := range shown {
+		after += 2 + cells(id)
+	}
+	more := ""
+	if n := len(t.Depends) - len(shown); n > 0 {
+		more = fmt.Sprintf(" and %d more", n)
+	}
+	if after > 0 {
+		after += len("  after ") - 2 + len(more)
+	}
+	title := Cut(t.Title, max(columns-len("  +* ")-max(cells(t.ID), 5)-1-after, 16))
+	b = append(b, title...)
+	for i, id := range shown {
+		if i == 0 {
+			b = append(b, "  after "...)
+		} else {
+			b = append(b, ", "...)
+		}
+		b = append(b, id...)
+	}
+	b = append(b, more...)
+	return append(b, '\n')
 }
 
 // cells is the number of columns that a text takes: wide characters take two.
