@@ -74,6 +74,7 @@ func (a *app) build(s settings, p agent.Preset) (agent.Agent, error) {
 			env = append(env, name+"="+value)
 		}
 	}
+	secrets := append(sandbox.Values(env, p.Env), agent.Secrets(env)...)
 	for name, value := range p.Set {
 		env = append(env, name+"="+value)
 	}
@@ -86,9 +87,9 @@ func (a *app) build(s settings, p agent.Preset) (agent.Agent, error) {
 			return nil, fmt.Errorf("finding the cache directory: %v", err)
 		}
 		return &agent.ACP{Label: p.Name, Argv: p.Command, Self: a.w.Self, Env: env, Reads: reads, State: state, Sessions: filepath.Join(cache, "sessions"),
-			Servers: a.filledServers(s), Secrets: agent.Secrets(env), Notify: a.activity}, nil
+			Servers: a.filledServers(s), Secrets: secrets, Notify: a.activity}, nil
 	case "command":
-		return &agent.Command{Label: p.Name, Argv: p.Command, Self: a.w.Self, Env: env, Reads: reads, State: state, Secrets: agent.Secrets(env), Notify: a.activity}, nil
+		return &agent.Command{Label: p.Name, Argv: p.Command, Self: a.w.Self, Env: env, Reads: reads, State: state, Secrets: secrets, Notify: a.activity}, nil
 	}
 	return nil, undecided("", "agents.%s: protocol %q is not known; there are acp and command", p.Name, p.Protocol)
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"spec.example/spec/internal/git"
+	"spec.example/spec/internal/guard"
 )
 
 // A frozen result is what an attempt left, as a tree that nobody can change any more.
@@ -22,12 +23,15 @@ type frozen struct {
 	fenced  []string // paths that are not an agent's to change
 }
 
+// maxNamed bounds how many dropped changes are named.
+const maxNamed = 20
+
 // fence freezes the slot, or under Hand the user's checkout. By now every process of the agent has ended. Changes to specifications, lock, configuration
 // and git's own files are left out; repositories made inside the slot too.
 func (r *run) fence(ctx context.Context, from checkout, base string) (frozen, error) {
 	tree, nested, err := from.Freeze(ctx, base)
 	if err != nil {
-		return frozen{}, fmt.Errorf("freezing the result: %v", err)
+		return frozen{}, fmt.Errorf("freezing the result: %w", err)
 	}
 	fault("write-tree")
 	var out frozen
@@ -40,10 +44,15 @@ func (r *run) fence(ctx context.Context, from checkout, base string) (frozen, er
 	}
 	var put []string
 	for _, c := range changes {
-		if r.protected(c.Path) {
+		if r.protected(c.Path) && guard.On(guard.Fence) {
 			put = append(put, c.Path)
-			out.dropped = append(out.dropped, c.Path+": specifications and configuration are not an agent's to change")
+			if len(put) <= maxNamed {
+				out.dropped = append(out.dropped, c.Path+": specifications and configuration are not an agent's to change")
+			}
 		}
+	}
+	if more := len(put) - maxNamed; more > 0 {
+		out.dropped = append(out.dropped, fmt.Sprintf("%d more such changes", more))
 	}
 	if len(put) > 0 {
 		if tree, err = from.Restore(ctx, base, put...); err != nil {

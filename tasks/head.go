@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 
 	"spec.example/spec/internal/trace"
@@ -102,12 +103,23 @@ type Unapproved struct {
 	Stale bool
 }
 
-// protected tells whether a path is spec's to write: an agent's change there is dropped.
+// protected tells whether a path is spec's to write: an agent's change there is dropped. Workspaces may lie anywhere in a
+// repository, and file systems differ in whether they tell .kiro from .KIRO.
 func (r *run) protected(name string) bool {
-	for _, dir := range []string{".kiro/specs", ".specify", "openspec", StateDir} {
-		if p := r.inRoot(dir); name == p || strings.HasPrefix(name, p+"/") {
+	parts := strings.Split(strings.ToLower(name), "/")
+	for i, part := range parts {
+		switch part {
+		case ".git", StateDir, ".specify":
 			return true
+		case "openspec":
+			if i+1 < len(parts) && slices.Contains([]string{"specs", "changes", "project.md", "agents.md"}, parts[i+1]) {
+				return true
+			}
+		case ".kiro":
+			if i+1 < len(parts) && (parts[i+1] == "specs" || parts[i+1] == "spec.yaml") {
+				return true
+			}
 		}
 	}
-	return name == r.o.FeatureDir || strings.HasPrefix(name, r.o.FeatureDir+"/") || name == r.inRoot(".kiro/spec.yaml") || name == ".git" || strings.HasPrefix(name, ".git/")
+	return name == r.o.FeatureDir || strings.HasPrefix(name, r.o.FeatureDir+"/")
 }

@@ -125,6 +125,7 @@ func (r *run) landOnce(ctx context.Context, s *slot, a approved) error {
 		r.planned = commit
 	}
 	fault("advanced")
+	r.ran(commit, v)
 	if err := r.git.DeleteRef(ctx, mark); err != nil {
 		return err
 	}

@@ -15,6 +15,8 @@ import (
 
 	"spec.example/spec/internal/agent"
 	"spec.example/spec/internal/git"
+	"spec.example/spec/internal/sandbox"
+	"spec.example/spec/internal/trace"
 	"spec.example/spec/plan"
 	"spec.example/spec/spec"
 )
@@ -47,8 +49,9 @@ type run struct {
 	mu      sync.Mutex                                   // what follows
 	last    *head                                        // the head that was read last
 	trees   map[string]Verified
-	words   map[string]agent.Result // what the agent last said, by task
-	queue   int                     // gates that wait for asking
+	seen    map[string]*trace.Results // by commit: what ran there
+	words   map[string]agent.Result   // what the agent last said, by task
+	queue   int                       // gates that wait for asking
 	events  sync.Mutex
 
 	cover       bool // measure coverage
@@ -342,6 +345,7 @@ func (r *run) baseline(ctx context.Context, h *head) error {
 		return err
 	}
 	r.event("baseline.finished", "", v.Summary, map[string]any{"ok": v.OK})
+	r.ran(h.commit, v)
 	if r.o.Prompt != nil {
 		r.redHead = v.Failure // what fails is what may have to be mended
 		return nil
@@ -529,6 +533,7 @@ func (r *run) finish(ctx context.Context) {
 func (r *run) event(name, task, message string, data map[string]any) {
 	r.events.Lock()
 	defer r.events.Unlock()
+	message, data = r.masked(message), maskedData(data, r.masked)
 	e := Event{Version: 1, Event: name, Time: r.o.Now().UTC(), Run: r.journal.run, Task: task, Message: message, Data: data}
 	logged := e
 	logged.Data = map[string]any{"feature": path.Base(r.o.FeatureDir)}
@@ -543,7 +548,31 @@ func (r *run) saveOutput(task, name, text string) {
 	if task == "" {
 		task = "baseline"
 	}
-	os.WriteFile(r.journal.output(encodeRef(task)+"-"+name+".log"), []byte(text), 0o644)
+	os.WriteFile(r.journal.output(encodeRef(task)+"-"+name+".log"), []byte(r.masked(text)), 0o644)
+}
+
+// masked hides the values of variables that the user passed by name, and what looks like a secret.
+func (r *run) masked(text string) string {
+	return sandbox.Hide(text, sandbox.Values(r.o.Env, r.o.Sandbox.Env)...)
+}
+
+// maskedData hides secrets in the strings of an event.
+func maskedData(data map[string]any, hide func(string) string) map[string]any {
+	out := make(map[string]any, len(data))
+	for name, value := range data {
+		switch v := value.(type) {
+		case string:
+			value = hide(v)
+		case []string:
+			list := make([]string, len(v))
+			for i := range v {
+				list[i] = hide(v[i])
+			}
+			value = list
+		}
+		out[name] = value
+	}
+	return out
 }
 
 // answersFor lists the answers that were given for a task, in any run, oldest first.

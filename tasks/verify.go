@@ -17,6 +17,7 @@ import (
 	"strings"
 	"time"
 
+	"spec.example/spec/internal/guard"
 	"spec.example/spec/internal/sandbox"
 	"spec.example/spec/internal/trace"
 )
@@ -63,6 +64,9 @@ func (r *run) verifyBy(ctx context.Context, s *slot, tree, task string, by Verif
 	}
 	if !runner.GoTests {
 		s.holds = "" // what runs may write into the tree that it tests
+	}
+	if !guard.On(guard.Checkout) {
+		s = &slot{number: s.number, check: s.work}
 	}
 	e, err := r.newExecution(s, task, runner)
 	if err != nil {
@@ -295,9 +299,18 @@ func (e *execution) line(ctx context.Context, name string, line Line, p sandbox.
 	if exit.Code != 0 {
 		v.OK = false
 		v.Failure = fmt.Sprintf("%s failed: %s ended with %s\n%s", name, line, ending(exit), cutFailure(out.String()))
+		v.Failure += refusals(p, out.String())
 		v.Summary = fmt.Sprintf("%s failed: %s", name, line)
 	}
 	return nil
+}
+
+// refusals names the configuration that would allow what a command was refused.
+func refusals(p sandbox.Policy, output string) string {
+	if hints := p.Refused(output); len(hints) > 0 {
+		return "\n" + strings.Join(hints, "\n")
+	}
+	return ""
 }
 
 func ending(exit sandbox.Exit) string {
@@ -314,7 +327,11 @@ func (e *execution) goTest(ctx context.Context, p, base sandbox.Policy, v *Verif
 	if err != nil {
 		return err
 	}
-	argv := []string{"go", "test", "-json", "-count=1", "-exec", quoteField(e.r.o.Self) + " " + sandbox.VerbTest}
+	argv := []string{"go", "test", "-json"}
+	if guard.On(guard.Fresh) {
+		argv = append(argv, "-count=1")
+	}
+	argv = append(argv, "-exec", quoteField(e.r.o.Self)+" "+sandbox.VerbTest)
 	if e.runner.GoTags != "" {
 		argv = append(argv, "-tags="+e.runner.GoTags)
 	}
@@ -345,6 +362,7 @@ func (e *execution) goTest(ctx context.Context, p, base sandbox.Policy, v *Verif
 		if counts.Failed == 0 {
 			v.Failure += "\n" + cutFailure(errOut.String())
 		}
+		v.Failure += refusals(base, results.Failures(40))
 	}
 	return nil
 }

@@ -9,26 +9,34 @@ import (
 	"go/build/constraint"
 	"go/parser"
 	"go/printer"
-	"go/scanner"
 	"go/token"
 	"io/fs"
 	"path"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
 	"sync"
+	"unicode"
 
 	"spec.example/spec/internal/git"
 )
 
 // found looks at a result for what a person should know: by paths and lines, and for Go by what changed in the syntax of
 // tests and of code that asks whether it is tested.
-func (r *run) found(ctx context.Context, base string, result frozen, touches []string) ([]Risk, error) {
+func (r *run) found(ctx context.Context, base string, result frozen, v Verified, touches []string) ([]Risk, error) {
 	all := risks(result.changes, result.diff, touches)
 	add := func(class, file, what string) {
 		all = append(all, Risk{Class: class, Path: file, What: what, Announced: slices.Contains(touches, class)})
 	}
+	config, err := r.git.ReadFile(ctx, base, r.inRoot(".kiro/spec.yaml"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
 	for _, c := range result.changes {
+		if mentions(string(config), c.Path) {
+			add(riskVerify, c.Path, "is run by a command of the configuration")
+		}
 		if path.Ext(c.Path) != ".go" {
 			continue
 		}
@@ -40,17 +48,41 @@ func (r *run) found(ctx context.Context, base string, result frozen, touches []s
 			for _, what := range weakened(before, after) {
 				add(riskTests, c.Path, what)
 			}
-			for _, what := range steersTests(before, after) {
-				add(riskVerify, c.Path, what)
-			}
-		} else if after != nil && !strings.Contains(path.Base(path.Dir(c.Path)), "test") {
-			for _, what := range asksForTests(before, after) {
-				add(riskVerify, c.Path, what)
+		} else if importsTesting(before) { // assertions that tests share
+			for _, what := range weakened(before, after) {
+				add(riskTests, c.Path, what)
 			}
 		}
+		for _, what := range gained(c.Path, before, after) {
+			add(riskVerify, c.Path, what)
+		}
+	}
+	for _, u := range r.unseen(base, v) {
+		add(riskTests, u.file, u.what)
+	}
+	silent, err := r.silent(ctx, result, v)
+	if err != nil {
+		return nil, err
+	}
+	for _, u := range silent {
+		add(riskTests, u.file, u.what)
+	}
+	renames, err := r.onlyRenames(ctx, base, result)
+	if err != nil {
+		return nil, err
+	}
+	if renames {
+		add(riskHollow, result.changes[0].Path, "changes names only")
 	}
 	sortRisks(all)
 	return slices.Compact(all), nil
+}
+
+// mentions tells whether a text names a file as a word of its own.
+func mentions(text, name string) bool {
+	return slices.ContainsFunc(strings.FieldsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune(`[]{},:;"'|&<>()$=`, r) }), func(word string) bool {
+		return strings.TrimPrefix(word, "./") == name
+	})
 }
 
 // both reads a changed file before and after; nil where it is not there.
@@ -68,52 +100,9 @@ func (r *run) both(ctx context.Context, base, tree string, c git.Change) (before
 	return before, after, nil
 }
 
-// commentsOnly tells whether a result changes nothing that is compiled or read: Go files whose code is the same.
-func (r *run) commentsOnly(ctx context.Context, base string, result frozen) (bool, error) {
-	for _, c := range result.changes {
-		if c.Status != "M" || path.Ext(c.Path) != ".go" {
-			return false, nil
-		}
-		before, after, err := r.both(ctx, base, result.tree, c)
-		if err != nil {
-			return false, err
-		}
-		if a, b := codeOf(before), codeOf(after); a == "" || a != b {
-			return false, nil
-		}
-	}
-	return len(result.changes) > 0, nil
-}
-
-// codeOf is what the compiler sees of a Go file: its words without comments, and the directives, which are none to it.
-func codeOf(src []byte) string {
-	fset := token.NewFileSet()
-	var words scanner.Scanner
-	words.Init(fset.AddFile("", fset.Base(), len(src)), src, nil, 0)
-	var b strings.Builder
-	for {
-		_, tok, lit := words.Scan()
-		if tok == token.EOF {
-			break
-		}
-		if tok == token.SEMICOLON {
-			lit = "" // written or not
-		}
-		fmt.Fprintf(&b, "%s %s\n", tok, lit)
-	}
-	for line := range strings.Lines(string(src)) {
-		if strings.HasPrefix(line, "//go:") || strings.HasPrefix(line, "// +build") || strings.Contains(line, "#cgo") {
-			b.WriteString(line)
-		}
-	}
-	if words.ErrorCount > 0 {
-		return ""
-	}
-	return b.String()
-}
-
 // A testShape is what a test function demands.
 type testShape struct {
+	fn         *ast.FuncDecl
 	asserts    int
 	depth      int             // sum over the assertions of what they stand behind
 	skips      bool            // anywhere
@@ -121,7 +110,8 @@ type testShape struct {
 	literals   map[string]int
 }
 
-// weakened compares the tests of a file before and after.
+// weakened compares the tests of a file before and after: what stood there has to stand there still. What is gone or
+// loosened is named by its kind where that is known, else by the statement.
 func weakened(before, after []byte) []string {
 	if before == nil {
 		return nil // a new test that proves nothing gives no fact, and check says so
@@ -137,24 +127,119 @@ func weakened(before, after []byte) []string {
 	}
 	slices.Sort(names)
 	for _, name := range names {
-		o, n := old[name], now[name]
-		switch {
-		case n == nil:
-			out = append(out, "removes "+name)
-		case n.skips && !o.skips:
-			out = append(out, name+" skips now")
-		case n.asserts < o.asserts:
-			out = append(out, fmt.Sprintf("%s has %d assertions, %d before", name, n.asserts, o.asserts))
-		case missing(o.conditions, n.conditions) != "":
-			out = append(out, fmt.Sprintf("%s no longer asks %q", name, missing(o.conditions, n.conditions)))
-		case n.asserts == o.asserts && n.depth > o.depth:
-			out = append(out, name+": an assertion stands behind a new condition")
-		case fewer(o.literals, n.literals) != "":
-			out = append(out, fmt.Sprintf("%s no longer names %s: an expectation or a case changed", name, fewer(o.literals, n.literals)))
+		if what := loosened(name, old[name], now[name]); what != "" {
+			out = append(out, what)
 		}
 	}
+	out = append(out, declarations(before, after)...)
 	slices.Sort(out)
 	return out
+}
+
+func loosened(name string, o, n *testShape) string {
+	if n == nil {
+		return "removes " + name
+	}
+	same, m := embeds(o.fn, n.fn)
+	switch {
+	case same:
+		return ""
+	case n.skips && !o.skips:
+		return name + " skips now"
+	case n.asserts < o.asserts:
+		return fmt.Sprintf("%s has %d assertions, %d before", name, n.asserts, o.asserts)
+	case missing(o.conditions, n.conditions) != "":
+		return fmt.Sprintf("%s no longer asks %q", name, missing(o.conditions, n.conditions))
+	case n.asserts == o.asserts && n.depth > o.depth:
+		return name + ": an assertion stands behind a new condition"
+	case fewer(o.literals, n.literals) != "":
+		return fmt.Sprintf("%s no longer names %s: an expectation or a case changed", name, fewer(o.literals, n.literals))
+	case m.added != nil:
+		return fmt.Sprintf("%s: what was added can undo an assertion: %s", name, printed(m.added))
+	case m.gone != nil:
+		return fmt.Sprintf("%s: this changed: %s", name, printed(m.gone))
+	}
+	return name + " is another one"
+}
+
+// printed is the first line of a node's source.
+func printed(n ast.Node) string {
+	var text bytes.Buffer
+	if printer.Fprint(&text, token.NewFileSet(), n) != nil {
+		return "a statement"
+	}
+	line, _, _ := strings.Cut(text.String(), "\n")
+	return line
+}
+
+// declarations compares what a file of tests declares beside functions: imports, tables, limits, types.
+func declarations(before, after []byte) []string {
+	was, err := parser.ParseFile(token.NewFileSet(), "", before, parser.SkipObjectResolution)
+	if err != nil {
+		return nil
+	}
+	is, err := parser.ParseFile(token.NewFileSet(), "", after, parser.SkipObjectResolution)
+	if err != nil || after == nil {
+		return nil // every function of it is gone, which is said already
+	}
+	var out []string
+	imports := map[string]string{}
+	for _, i := range is.Imports {
+		imports[localName(i)] = i.Path.Value
+	}
+	for _, i := range was.Imports {
+		if target, ok := imports[localName(i)]; ok && target != i.Path.Value {
+			out = append(out, fmt.Sprintf("%s is %s now, not %s", localName(i), target, i.Path.Value))
+		}
+	}
+	now := values(is)
+	for name, spec := range values(was) {
+		m := &matcher{renamed: map[string]string{}, used: map[string]bool{}}
+		switch {
+		case now[name] == nil:
+			out = append(out, "removes "+name)
+		case !m.same(reflect.ValueOf(spec), reflect.ValueOf(now[name])):
+			out = append(out, name+" changed: an expectation, a case or a limit")
+		}
+	}
+	return out
+}
+
+func importName(i *ast.ImportSpec) string {
+	if i.Name == nil {
+		return ""
+	}
+	return i.Name.Name
+}
+
+// localName is what a file calls an import.
+func localName(i *ast.ImportSpec) string {
+	if name := importName(i); name != "" {
+		return name
+	}
+	return strings.Trim(i.Path.Value[strings.LastIndexByte(i.Path.Value, '/')+1:], `"`)
+}
+
+// values are the specs of a file's variables, constants and types by their first name.
+func values(f *ast.File) map[string]ast.Node {
+	found := map[string]ast.Node{}
+	for _, d := range f.Decls {
+		g, ok := d.(*ast.GenDecl)
+		if !ok {
+			continue
+		}
+		for _, s := range g.Specs {
+			switch s := s.(type) {
+			case *ast.ValueSpec:
+				if s.Names[0].Name != "_" {
+					found[s.Names[0].Name] = s
+				}
+			case *ast.TypeSpec:
+				found[s.Name.Name] = s
+			}
+		}
+	}
+	return found
 }
 
 func buildLine(src []byte) string {
@@ -211,8 +296,8 @@ func shapes(src []byte) map[string]*testShape {
 		if !ok || fn.Body == nil {
 			continue
 		}
-		s := &testShape{conditions: map[string]bool{}, literals: map[string]int{}}
-		out[fn.Name.Name] = s
+		s := &testShape{fn: fn, conditions: map[string]bool{}, literals: map[string]int{}}
+		out[receiver(fn)+fn.Name.Name] = s
 		var behind []ast.Node
 		ast.Inspect(fn.Body, func(n ast.Node) bool {
 			if n == nil {
@@ -261,38 +346,4 @@ func (s *testShape) call(fset *token.FileSet, call *ast.CallExpr, behind []ast.N
 			s.depth++
 		}
 	}
-}
-
-// steersTests finds what decides which tests run, or how they end.
-func steersTests(before, after []byte) []string {
-	var out []string
-	for what, pattern := range map[string]*regexp.Regexp{
-		"brings or changes a TestMain, which decides what tests run": regexp.MustCompile(`(?s)func TestMain\(.*`),
-		"ends the test program itself":                               regexp.MustCompile(`\b(os|syscall|unix)\.Exit\(|\bruntime\.Goexit\(|\bsyscall\.Kill\(`),
-		"sets the flags of the test program":                         regexp.MustCompile(`flag\.(Set|Lookup)\(\s*"test\.`),
-		"runs before all tests":                                      regexp.MustCompile(`func init\(\)`),
-	} {
-		if found := pattern.Find(after); found != nil && !bytes.Equal(found, pattern.Find(before)) {
-			out = append(out, what)
-		}
-	}
-	slices.Sort(out)
-	return out
-}
-
-// asksForTests finds code that can behave otherwise when it is tested.
-func asksForTests(before, after []byte) []string {
-	var out []string
-	for what, pattern := range map[string]*regexp.Regexp{
-		"asks whether it is being tested":       regexp.MustCompile(`\btesting\.Testing\(\)|"test\.[a-z]+"|"\.test"|_test\b.*os\.Args|os\.Args\[0\]`),
-		"asks for a variable of verification":   regexp.MustCompile(`(Getenv|LookupEnv)\(\s*"(CI|SPEC_[A-Z_]*|GOTEST[A-Z_]*|GO_TEST[A-Z_]*)"`),
-		"is code that is linked with testing":   regexp.MustCompile(`(?m)^\s*(import\s+)?([a-z_.]+\s+)?"testing"\s*$`),
-		"reaches into another package's inside": regexp.MustCompile(`(?m)^//go:linkname`),
-	} {
-		if pattern.Match(after) && !pattern.Match(before) {
-			out = append(out, what)
-		}
-	}
-	slices.Sort(out)
-	return out
 }

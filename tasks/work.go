@@ -16,6 +16,7 @@ import (
 
 	"spec.example/spec/internal/agent"
 	"spec.example/spec/internal/git"
+	"spec.example/spec/internal/guard"
 	"spec.example/spec/internal/sandbox"
 	"spec.example/spec/internal/trace"
 	"spec.example/spec/plan"
@@ -120,19 +121,15 @@ func (r *run) try(ctx context.Context, s *slot, e *effort) (out outcome, done bo
 	case err != nil:
 		return outcome{task: e.task, err: err}, true
 	}
-	if failure == "" && len(result.changes) == 0 && unchanged == "" && !byItself(h, t) && !t.Manual {
+	if failure == "" && len(result.changes) == 0 && (unchanged == "" || t.Action != plan.Rerun) && !byItself(h, t) && !t.Manual {
 		failure = "the result is empty: nothing was changed"
 		if said := r.lastWords(e.task).Said; said != "" {
 			failure += "; the agent said: " + oneLineOf(said, 200)
 		}
 	}
 	if failure == "" && !byItself(h, t) && !t.Manual {
-		hollow, err := r.commentsOnly(ctx, h.commit, result)
-		if err != nil {
+		if failure, err = r.hollow(ctx, h.commit, result); err != nil {
 			return outcome{task: e.task, err: err}, true
-		}
-		if hollow {
-			failure = "the result changes comments and formatting only"
 		}
 	}
 	var v Verified
@@ -259,6 +256,11 @@ func (r *run) attempt(ctx context.Context, s *slot, h *head, t *plan.Task, e *ef
 	if r.o.InPlace && err == nil {
 		err = from.PutBack(ctx, h.commit, result.fenced...)
 	}
+	var unfit *git.Unfit
+	if errors.As(err, &unfit) {
+		s.task = "" // whatever lies in the slot is no base for another attempt
+		return frozen{}, "", unfit.Error(), nil
+	}
 	if len(left) > 0 {
 		result.dropped = append(result.dropped, "programs that were left running were ended: "+strings.Join(left, ", "))
 	}
@@ -322,18 +324,44 @@ func (r *run) agentWork(ctx context.Context, s *slot, h *head, t *plan.Task, e *
 	if err := os.MkdirAll(caches, 0o755); err != nil {
 		return agent.Result{}, err
 	}
+	policy := r.policy().With([]string{s.gitDir, r.o.Repo.CommonDir + "/objects"}, []string{s.work.Path(), temp, caches})
+	build, modules := filepath.Join(caches, "go-build"), filepath.Join(caches, "go-mod")
+	if !guard.On(guard.Caches) {
+		build, policy = r.goBuildCache(), policy.With(nil, []string{r.goBuildCache()})
+	}
+	var seen boundedBuffer
+	log = io.MultiWriter(log, &seen)
 	result, err := r.o.Agent.Run(ctx, agent.Job{
 		Feature: h.feature.Name, Task: t.ID, Slot: s.number, Attempt: e.attempt + 1, Dir: filepath.Join(s.work.Path(), filepath.FromSlash(r.o.Root)),
 		Brief: brief, Temp: temp, Hold: r.lock.file(), Log: log,
-		Env: sandbox.Environment(r.o.Env, r.o.Sandbox.Env, []string{"HOME=" + lookup(r.o.Env, "HOME"), "GOCACHE=" + filepath.Join(caches, "go-build"),
-			"GOMODCACHE=" + filepath.Join(caches, "go-mod"), "GOFLAGS=-modcacherw", "XDG_CACHE_HOME=" + caches}),
-		Policy: r.policy().With([]string{s.gitDir, r.o.Repo.CommonDir + "/objects"}, []string{s.work.Path(), temp, caches}),
+		Env: sandbox.Environment(r.o.Env, r.o.Sandbox.Env, []string{"HOME=" + lookup(r.o.Env, "HOME"), "GOCACHE=" + build,
+			"GOMODCACHE=" + modules, "GOFLAGS=-modcacherw", "XDG_CACHE_HOME=" + caches}),
+		Policy: policy,
 		Ask:    func(ctx context.Context, q agent.Question) (agent.Answer, error) { return r.ask(ctx, t.ID, q) },
 	})
 	if errors.Is(err, context.DeadlineExceeded) {
 		return result, fmt.Errorf("the agent took longer than %v and was ended", r.o.Timeout)
 	}
-	return result, err
+	return result, r.explain(t.ID, policy, err, seen.String())
+}
+
+// explain adds to a failure what in the sandbox stood in the way, and tells of it where the agent went on all the same.
+func (r *run) explain(task string, policy sandbox.Policy, err error, said string) error {
+	hints := policy.Refused(said)
+	for i, hint := range hints {
+		if strings.Contains(hint, r.place) || strings.Contains(hint, r.o.Repo.CommonDir) {
+			what, _, _ := strings.Cut(hint, "; ")
+			hints[i] = what + "; it is the run's own, and nothing opens it"
+		}
+	}
+	if len(hints) == 0 {
+		return err
+	}
+	r.event("sandbox.refused", task, strings.Join(hints, "; "), nil)
+	if err == nil || errors.Is(err, agent.ErrParked) || isDeclined(err) {
+		return err
+	}
+	return fmt.Errorf("%w\n%s", err, strings.Join(hints, "\n"))
 }
 
 // A capped writer drops what goes beyond its limit, without an error: a flood must not stop its writer half-way.
@@ -399,7 +427,7 @@ func (r *run) parkQuestion(task string) outcome {
 // gate asks a person where the policy wants it, and lands what is approved.
 func (r *run) gate(ctx context.Context, s *slot, h *head, t *plan.Task, e *effort, a approved, result frozen, v Verified) (outcome, bool) {
 	task := h.feature.Task(t.ID)
-	found, err := r.found(ctx, a.base, result, task.Touches)
+	found, err := r.found(ctx, a.base, result, v, task.Touches)
 	if err != nil {
 		return outcome{task: e.task, err: err}, true
 	}
@@ -430,7 +458,7 @@ func (r *run) gate(ctx context.Context, s *slot, h *head, t *plan.Task, e *effor
 	if errors.Is(err, ErrNoPerson) {
 		reason := "its gate waits for a person"
 		if len(stop) > 0 {
-			reason = "a risk stops it at its gate: " + stop[0].Class + " (" + stop[0].Path + " " + stop[0].What + ")"
+			reason = "a risk stops it at its gate: " + worded(stop)
 		}
 		r.event("gate.waiting", e.task, reason, nil)
 		return outcome{task: e.task, status: parked, reason: reason, wait: &Wait{Task: e.task, Reason: reason}}, true
@@ -439,6 +467,27 @@ func (r *run) gate(ctx context.Context, s *slot, h *head, t *plan.Task, e *effor
 		return outcome{task: e.task, err: err}, true
 	}
 	return r.act(ctx, s, e, a, result, found, decision)
+}
+
+// worded names risks in one line, the first few of them.
+func worded(risks []Risk) string {
+	var parts []string
+	for i, risk := range risks {
+		if i == 6 {
+			parts = append(parts, fmt.Sprintf("%d more", len(risks)-i))
+			break
+		}
+		parts = append(parts, fmt.Sprintf("%s (%s %s)", risk.Class, risk.Path, cutLine(risk.What)))
+	}
+	return strings.Join(parts, "; ")
+}
+
+// cutLine bounds a line that an agent wrote.
+func cutLine(s string) string {
+	if len(s) > 200 {
+		return strings.ToValidUTF8(s[:200], "") + "…"
+	}
+	return s
 }
 
 func acceptedClasses(found []Risk, accepted []string) []string {

@@ -3,10 +3,11 @@ package agent
 import (
 	"bytes"
 	"io"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
+
+	"spec.example/spec/internal/sandbox"
 )
 
 // A tail keeps the last bytes that were written to it.
@@ -49,9 +50,6 @@ func (t tee) Write(p []byte) (int, error) {
 // like a key of a known issuer is masked too.
 type Mask []string
 
-// masked stands for what is left out.
-const masked = "[masked]"
-
 // Secrets picks the values out of name=value pairs whose name says that they are secret. Short values are left: masking
 // every "1" would hide the log.
 func Secrets(env []string) []string {
@@ -65,20 +63,8 @@ func Secrets(env []string) []string {
 	return out
 }
 
-// issued are the forms of keys that their issuers document.
-var issued = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`\b(sk|rk)_live_[0-9A-Za-z]{12,}|\bsk-(ant-|proj-)?[0-9A-Za-z_-]{20,}|\bgh[pousr]_[0-9A-Za-z]{20,}|\bgithub_pat_[0-9A-Za-z_]{20,}|\bxox[abprs]-[0-9A-Za-z-]{12,}|\bAKIA[0-9A-Z]{16}\b|\bAIza[0-9A-Za-z_-]{35}|-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]*(-----END [A-Z ]*PRIVATE KEY-----)?`)
-})
-
 // Text returns the text without secrets.
-func (m Mask) Text(text string) string {
-	for _, value := range m {
-		if value != "" {
-			text = strings.ReplaceAll(text, value, masked)
-		}
-	}
-	return issued().ReplaceAllString(text, masked)
-}
+func (m Mask) Text(text string) string { return sandbox.Hide(text, m...) }
 
 // Writer masks what is written through it, a line at a time: a secret that is written in two pieces is one all the same.
 // Close writes what is left.

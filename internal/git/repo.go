@@ -10,7 +10,10 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
+
+	"spec.example/spec/internal/guard"
 )
 
 // A Repo is a user's repository with the checkout that it was opened from. It is safe for concurrent use as far as
@@ -20,7 +23,9 @@ type Repo struct {
 	GitDir    string // git directory of this checkout, absolute
 	CommonDir string // git directory that all checkouts share, absolute
 	env       []string
-	clock     string // "@seconds +0000" for author and committer dates, or empty
+	once      sync.Once
+	settings  []string // what quiet found
+	clock     string   // "@seconds +0000" for author and committer dates, or empty
 }
 
 // location lists the variables that say where a repository is. They are cleared; identity, configuration files and
@@ -131,8 +136,16 @@ type command struct {
 // exec runs git and returns its standard output. Children stand in a process group of their own: an interrupt at
 // the terminal, or the end of this process, must not stop git in the middle of a write.
 func (r *Repo) exec(ctx context.Context, c command) ([]byte, error) {
-	full := []string{"-c", "core.fsmonitor=false", "-c", "gc.auto=0", "-c", "maintenance.auto=false", "-c", "core.quotePath=false"}
-	if !c.hooks {
+	full := []string{"-c", "gc.auto=0", "-c", "maintenance.auto=false", "-c", "core.quotePath=false"}
+	if guard.On(guard.GitMonitor) {
+		full = append(full, "-c", "core.fsmonitor=false")
+	}
+	if slices.ContainsFunc(c.args, looksAtFiles) {
+		for _, setting := range r.quiet(ctx) {
+			full = append(full, "-c", setting)
+		}
+	}
+	if !c.hooks && guard.On(guard.GitHooks) {
 		full = append(full, "-c", "core.hooksPath="+os.DevNull)
 	}
 	cmd := exec.CommandContext(ctx, "git", append(full, c.args...)...)
@@ -158,6 +171,64 @@ func (r *Repo) exec(ctx context.Context, c command) ([]byte, error) {
 		return nil, fmt.Errorf("running git: %w", err)
 	}
 	return out.Bytes(), nil
+}
+
+// looksAtFiles tells whether a git command reads or writes files of a work tree, for which it may run filters, or signs.
+func looksAtFiles(arg string) bool {
+	return slices.Contains([]string{"add", "checkout-index", "clean", "commit", "commit-tree", "diff", "diff-files", "hash-object", "ls-files", "merge", "read-tree", "restore", "status"}, arg)
+}
+
+// quiet are the settings that take away the programs which the repository's own configuration names: a repository that comes as
+// an archive brings one. The user's own configuration keeps its say.
+func (r *Repo) quiet(ctx context.Context) []string {
+	r.once.Do(func() {
+		if r.GitDir == "" || !guard.On(guard.GitFilters) {
+			return
+		}
+		out, err := r.exec(ctx, command{args: r.at("config", "-z", "--show-scope", "--name-only", "--get-regexp",
+			`^(filter\..*\.(clean|smudge|process)|diff\..*\.(textconv|command)|diff\.external|core\.(sshcommand|gitproxy|askpass|editor|pager|alternaterefscommand)|gpg\.(.*\.)?(program|defaultkeycommand)|merge\..*\.driver|credential\.(.*\.)?helper)$`)})
+		if err != nil {
+			return // there is none
+		}
+		words := strings.Split(string(out), "\x00")
+		users := map[string]bool{}
+		for i := 0; i+1 < len(words); i += 2 {
+			if words[i] == "global" || words[i] == "system" {
+				users[words[i+1]] = true
+			}
+		}
+		for i := 0; i+1 < len(words); i += 2 {
+			scope, key := words[i], words[i+1]
+			if scope != "local" && scope != "worktree" {
+				continue
+			}
+			r.settings = append(r.settings, key+"="+r.usersValue(ctx, key, users[key]))
+			if name, ok := strings.CutPrefix(key, "filter."); ok {
+				r.settings = append(r.settings, "filter."+name[:strings.LastIndexByte(name, '.')]+".required=false")
+			}
+		}
+	})
+	return r.settings
+}
+
+// usersValue is what a key is without the repository: the user's own value, or the program that git runs by itself.
+func (r *Repo) usersValue(ctx context.Context, key string, set bool) string {
+	if set {
+		for _, scope := range []string{"--global", "--system"} {
+			if out, err := r.run(ctx, "config", scope, "--get", key); err == nil {
+				return out
+			}
+		}
+	}
+	switch strings.ToLower(key) {
+	case "gpg.program", "gpg.openpgp.program":
+		return "gpg"
+	case "gpg.x509.program":
+		return "gpgsm"
+	case "gpg.ssh.program":
+		return "ssh-keygen"
+	}
+	return ""
 }
 
 // at prefixes args with the recorded git directory and work tree.

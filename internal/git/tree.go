@@ -3,9 +3,14 @@ package git
 import (
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"spec.example/spec/internal/guard"
 )
 
 // A Tree is a directory outside the repository that holds files of one of its trees, with an index of its own.
@@ -44,6 +49,9 @@ func (t *Tree) CopyIndex(to string) error {
 
 func (t *Tree) exec(ctx context.Context, stdin []byte, args ...string) ([]byte, error) {
 	full := append([]string{"-C", t.Dir, "--git-dir=" + t.repo.GitDir, "--work-tree=" + t.Dir}, args...)
+	if !guard.On(guard.GitPlace) {
+		full = append([]string{"-C", t.Dir}, args...)
+	}
 	return t.repo.exec(ctx, command{args: full, stdin: stdin, env: []string{"GIT_INDEX_FILE=" + t.index}})
 }
 
@@ -67,7 +75,40 @@ func (t *Tree) Reset(ctx context.Context, treeish string, keep ...string) error 
 		args = append(args, "-e", "/"+k)
 	}
 	_, err := t.exec(ctx, nil, args...)
+	if err == nil {
+		return nil
+	}
+	// What git cannot remove (paths that are too long, directories that may not be entered) goes with all the rest.
+	if err := t.empty(); err != nil {
+		return fmt.Errorf("emptying %s: %v", t.Dir, err)
+	}
+	_, err = t.exec(ctx, nil, "checkout-index", "-f", "-u", "-a")
 	return err
+}
+
+// empty removes everything in the directory.
+func (t *Tree) empty() error {
+	all, err := os.ReadDir(t.Dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range all {
+		name := filepath.Join(t.Dir, e.Name())
+		if os.RemoveAll(name) == nil {
+			continue
+		}
+		// Whoever made a directory may have closed it, to us as well.
+		filepath.WalkDir(name, func(path string, d fs.DirEntry, err error) error {
+			if d != nil && d.IsDir() && os.Chmod(path, 0o700) != nil {
+				return fs.SkipDir
+			}
+			return nil
+		})
+		if err := os.RemoveAll(name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // restore rewrites files whose content is no longer the index's: read-tree leaves alone what the index calls
@@ -81,31 +122,86 @@ func (t *Tree) restore(ctx context.Context) error {
 	return err
 }
 
+// What a result may hold: more is no work of a task but a flood, and would stay in the repository for ever.
+const (
+	maxNewFiles = 50_000
+	maxNewFile  = 100 << 20 // bytes
+	maxNewBytes = 1 << 30
+)
+
+// Unfit is the error of a directory that cannot be taken as a result.
+type Unfit struct{ Why string }
+
+func (e *Unfit) Error() string { return "the result cannot be taken: " + e.Why }
+
 // Freeze writes what the directory holds, ignored files left out, as a tree object. nested names repositories that
-// somebody made inside the directory; they are not part of the tree.
+// somebody made inside the directory; they are not part of the tree. The error is an *Unfit where the directory holds
+// what no result may.
 func (t *Tree) Freeze(ctx context.Context, base string) (tree string, nested []string, err error) {
-	if _, err := t.exec(ctx, nil, "add", "-A", "."); err != nil {
+	if nested, err = t.unfit(ctx); err != nil {
+		return "", nil, err
+	}
+	paths := []string{":(top)"}
+	for _, name := range nested {
+		paths = append(paths, ":(top,exclude,literal)"+name)
+	}
+	args := []string{"add", "-A", "--pathspec-from-file=-", "--pathspec-file-nul"}
+	if _, err := t.exec(ctx, []byte(strings.Join(paths, "\x00")), args...); err != nil {
 		return "", nil, err
 	}
 	tree, err = t.writeTree(ctx)
+	return tree, nested, err
+}
+
+// unfit looks at what is new or changed before git reads it, and lists the repositories inside. A submodule of the base is one
+// only where somebody filled it in a slot: git would run in it with that repository's configuration.
+func (t *Tree) unfit(ctx context.Context) (nested []string, err error) {
+	out, err := t.exec(ctx, nil, "ls-files", "-z", "--stage")
 	if err != nil {
-		return "", nil, err
+		return nil, err
 	}
-	changed, err := t.repo.exec(ctx, command{args: t.repo.at("diff-tree", "-r", "-z", "--no-renames", base, tree)})
-	if err != nil {
-		return "", nil, err
-	}
-	fields := strings.Split(string(changed), "\x00")
-	for i := 0; i+1 < len(fields); i += 2 {
-		if f := strings.Fields(fields[i]); len(f) > 1 && f[1] == "160000" {
-			nested = append(nested, fields[i+1])
+	for line := range strings.SplitSeq(string(out), "\x00") {
+		name, ok := strings.CutPrefix(line, "160000 ")
+		if _, name, found := strings.Cut(name, "\t"); ok && found && t.Dir != t.repo.Dir {
+			if _, err := os.Lstat(filepath.Join(t.Dir, filepath.FromSlash(name), ".git")); err == nil {
+				nested = append(nested, name)
+			}
 		}
 	}
-	if len(nested) == 0 {
-		return tree, nil, nil
+	out, err = t.exec(ctx, nil, "ls-files", "-z", "--others", "--modified", "--exclude-standard")
+	if err != nil {
+		var failed *Error
+		if errors.As(err, &failed) {
+			return nil, &Unfit{Why: strings.TrimSpace(failed.Stderr)}
+		}
+		return nil, err
 	}
-	tree, err = t.Restore(ctx, base, nested...)
-	return tree, nested, err
+	files, bytes := 0, int64(0)
+	for name := range strings.SplitSeq(string(out), "\x00") {
+		if name == "" {
+			continue
+		}
+		if repo, ok := strings.CutSuffix(name, "/"); ok {
+			nested = append(nested, repo)
+			continue
+		}
+		info, err := os.Lstat(filepath.Join(t.Dir, filepath.FromSlash(name)))
+		if err != nil || !info.Mode().IsRegular() {
+			continue
+		}
+		files++
+		bytes += info.Size()
+		switch {
+		case t.Dir == t.repo.Dir: // what the user has is the user's
+		case info.Size() > maxNewFile:
+			return nil, &Unfit{Why: fmt.Sprintf("%s holds %d MiB, and a file may hold %d", name, info.Size()>>20, maxNewFile>>20)}
+		case files > maxNewFiles:
+			return nil, &Unfit{Why: fmt.Sprintf("more than %d files are new or changed", maxNewFiles)}
+		case bytes > maxNewBytes:
+			return nil, &Unfit{Why: fmt.Sprintf("more than %d MiB are new or changed", maxNewBytes>>20)}
+		}
+	}
+	return nested, nil
 }
 
 // Restore puts paths of the frozen index back to what base holds (or takes them out) and returns the new tree. The

@@ -82,7 +82,7 @@ func newProject(t *testing.T, bin string, scripts []string) *project {
 		big += fmt.Sprintf("\n// Value%d is a value.\nconst Value%d = %d\n", i, i, i)
 	}
 	for name, text := range map[string]string{
-		"go.mod": module, "a/a.go": codeA, "a/a_test.go": testA, "b/b.go": big, "b/b_test.go": testB,
+		"go.mod": module, "a/a.go": codeA, "a/a_test.go": testA, "b/b.go": big, "b/b_test.go": testB, "a/testdata/twice.golden": "4\n",
 		"agent.sh":                      "N=$SPEC_TASK\ncase $N in\n" + cases.String() + "esac\nexit 0\n",
 		".kiro/spec.yaml":               "agents:\n  liar:\n    command: [sh, agent.sh]\nagent: liar\n",
 		".kiro/specs/f/requirements.md": "# Requirements Document\n\n### Requirement 1: Something\n\n#### Acceptance Criteria\n\n1. THE System SHALL do it\n",
@@ -191,54 +191,90 @@ func words(events []event) string {
 	return b.String()
 }
 
+func everyCheat() []cheat { return append(cheats(), variants()...) }
+
 // TestCheats runs every cheat under auto, four at a time. None lands and none is ticked; each is named.
 func TestCheats(t *testing.T) {
-	all := cheats()
-	scripts := make([]string, len(all))
+	all := everyCheat()
+	against(t, newProject(t, program(t), scripts(all)), all, "--jobs", "4")
+	document(t, all)
+}
+
+// TestCheatsOnRed does so where the head is red: what fails there already is no cover for what a cheat breaks.
+func TestCheatsOnRed(t *testing.T) {
+	all := everyCheat()
+	p := newProject(t, program(t), scripts(all))
+	p.add("c/c_test.go", "package c\n\nimport \"testing\"\n\nfunc TestRed(t *testing.T) { t.Error(\"red\") }\n")
+	against(t, p, all, "--jobs", "2", "--red-baseline")
+}
+
+func scripts(all []cheat) []string {
+	lines := make([]string, len(all))
 	for i, c := range all {
-		scripts[i] = c.script
+		lines[i] = c.script
 	}
-	p := newProject(t, program(t), scripts)
-	before := p.must("git", "rev-parse", "HEAD")
-	said := p.apply("--jobs", "4")
+	return lines
+}
+
+// against runs the cheats and holds what came of each against the table.
+func against(t *testing.T, p *project, all []cheat, args ...string) {
+	t.Helper()
+	before := p.must("git", "for-each-ref", "refs/heads")
+	config := p.must("sh", "-c", "cat .git/config; ls .git/hooks .git/objects/info 2>/dev/null; echo")
+	said := p.apply(args...)
 	if ticked := p.ticked(); len(ticked) > 0 {
 		t.Errorf("ticked: %v", ticked)
 	}
-	if after := p.must("git", "rev-parse", "HEAD"); after != before {
-		t.Errorf("something landed:\n%s", p.must("git", "log", "--oneline"))
+	if after := p.must("git", "for-each-ref", "refs/heads"); after != before {
+		t.Errorf("something landed:\n%s", p.must("git", "log", "--oneline", "--all"))
+	}
+	if after := p.must("sh", "-c", "cat .git/config; ls .git/hooks .git/objects/info 2>/dev/null; echo"); after != config {
+		t.Errorf("the repository was written:\n%s", after)
 	}
 	if status := p.must("git", "status", "--porcelain"); status != "" {
 		t.Errorf("the checkout was changed:\n%s", status)
 	}
-	for _, name := range []string{"/tmp/liar-hook", "/tmp/liar-fsmonitor", "/tmp/liar-filter"} {
-		if _, err := os.Stat(name); err == nil {
-			t.Errorf("%s was made: something of the slot ran outside", name)
-			os.Remove(name)
-		}
-	}
 	if left := running("s/41/42/"); len(left) > 0 {
 		t.Errorf("a daemon outlived the run: %v", left)
+	}
+	for _, pattern := range []string{"/tmp/liar-*", "/var/tmp/liar-*", filepath.Join(p.home, "liar-*"), filepath.Join(p.home, "outside*"), filepath.Join(p.home, "cache", "spec", "repos", "*", "*", "liar-*")} {
+		left, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range left {
+			t.Errorf("%s was made: something of a slot wrote outside, or ran outside", name)
+			os.Remove(name)
+		}
 	}
 	for i, c := range all {
 		text := words(said[strconv.Itoa(i+1)])
 		failed, waits := strings.Contains(text, "task.failed"), strings.Contains(text, "gate.waiting") || strings.Contains(text, "task.question")
 		how := map[bool]string{true: "failed", false: "risk"}[failed]
 		if !failed && !waits || c.stopped != "stopped" && how != c.stopped {
-			t.Errorf("%s: not %s:\n%s", c.name, c.stopped, text)
+			t.Errorf("%s: not %s:\n%.3000s", c.name, c.stopped, text)
 			continue
 		}
 		if !regexp.MustCompile(c.named).MatchString(text) {
-			t.Errorf("%s: stopped, but nothing says %q:\n%s", c.name, c.named, text)
+			t.Errorf("%s: stopped, but nothing says %q:\n%.3000s", c.name, c.named, text)
 		}
-		t.Logf("%-40s %s", c.name, how)
-		for _, left := range []string{"liar-" + strconv.Itoa(i+1)} {
-			if _, err := os.Stat(filepath.Join(os.TempDir(), left)); err == nil {
-				t.Errorf("%s: wrote %s", c.name, left)
-			}
-		}
+		t.Logf("%-50s %s", c.name, how)
 	}
 	t.Logf("%d cheats, %d ticks", len(all), len(p.ticked()))
-	document(t, all)
+}
+
+// add commits one more file.
+func (p *project) add(name, text string) {
+	p.t.Helper()
+	file := filepath.Join(p.dir, filepath.FromSlash(name))
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		p.t.Fatal(err)
+	}
+	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+		p.t.Fatal(err)
+	}
+	p.must("git", "add", "-A")
+	p.must("git", "commit", "-qm", "more")
 }
 
 // running lists the processes whose command line holds a mark.
@@ -275,21 +311,26 @@ func document(t *testing.T, all []cheat) {
 	}
 }
 
-// TestTwins runs what honest agents do instead: each lands. Refusing everything is no victory.
+// TestTwins runs what honest agents do instead: each lands. Refusing everything is no victory. Twins with the same lines run
+// once.
 func TestTwins(t *testing.T) {
-	all := cheats()
-	scripts := make([]string, len(all))
-	for i, c := range all {
-		scripts[i] = c.honest
+	var all []string
+	of := map[string][]string{}
+	for _, c := range everyCheat() {
+		if len(of[c.honest]) == 0 || len(all) < 30 {
+			all = append(all, c.honest)
+		}
+		of[c.honest] = append(of[c.honest], c.name)
 	}
-	p := newProject(t, program(t), scripts)
-	said := p.apply("--jobs", "2")
-	for i, c := range all {
+	p := newProject(t, program(t), all)
+	said := p.apply("--jobs", "4")
+	for i, script := range all {
 		if text := words(said[strconv.Itoa(i+1)]); !strings.Contains(text, "task.landed") {
-			t.Errorf("the twin of %q did not land:\n%s", c.name, text)
+			t.Errorf("the twin of %q did not land:\n%s", of[script], text)
 		}
 	}
 	if n := len(p.ticked()); n != len(all) {
 		t.Errorf("%d of %d ticked", n, len(all))
 	}
+	t.Logf("%d twins landed, of %d cheats", len(p.ticked()), len(everyCheat()))
 }

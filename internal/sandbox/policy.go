@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -8,15 +9,20 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
+
+	"spec.example/spec/internal/guard"
 )
 
 // Mode says what to do where the kernel cannot restrict a process.
 type Mode string
 
-// The modes: Auto restricts where it can, Require refuses to run otherwise, Off never restricts.
+// The modes: Auto restricts where it can, Require refuses to run otherwise, Strict also puts a command where it sees no file,
+// process or socket that is not named, and Off never restricts.
 const (
 	Auto    Mode = "auto"
 	Require Mode = "require"
+	Strict  Mode = "strict"
 	Off     Mode = "off"
 )
 
@@ -25,6 +31,7 @@ type Policy struct {
 	Mode   Mode     `json:"mode"`
 	Reads  []string `json:"reads"`  // files and directories that may be read and executed
 	Writes []string `json:"writes"` // files and directories that may be written as well
+	TCP    []uint16 `json:"tcp"`    // ports that may be connected to; nil for any
 }
 
 // devices may be written by anything: terminals, randomness and shared memory hold nothing of a user's.
@@ -90,7 +97,7 @@ func Base(env []string) Policy {
 
 // With returns the policy with more places to read and to write.
 func (p Policy) With(reads, writes []string) Policy {
-	return Policy{Mode: p.Mode, Reads: slices.Concat(p.Reads, reads), Writes: slices.Concat(p.Writes, writes)}
+	return Policy{Mode: p.Mode, Reads: slices.Concat(p.Reads, reads), Writes: slices.Concat(p.Writes, writes), TCP: p.TCP}
 }
 
 func lookup(env []string, name string) string {
@@ -117,7 +124,7 @@ func Environment(env, allow, extra []string) []string {
 	var kept []string
 	for _, kv := range env {
 		name, _, _ := strings.Cut(kv, "=")
-		if slices.Contains(names, name) {
+		if slices.Contains(names, name) || !guard.On(guard.Environment) {
 			kept = append(kept, kv)
 		}
 	}
@@ -127,13 +134,68 @@ func Environment(env, allow, extra []string) []string {
 // Available says whether this system can restrict a process, and with what.
 func Available() (with string, ok bool) { return available() }
 
+// Stricter tells whether m demands more than other.
+func (m Mode) Stricter(other Mode) bool {
+	rank := []Mode{Off, "", Auto, Require, Strict}
+	return slices.Index(rank, m) > slices.Index(rank, other)
+}
+
 // check returns an error when the mode demands a restriction that is not to be had.
 func (m Mode) check() error {
-	if m != Require {
+	if m != Require && m != Strict {
 		return nil
 	}
 	if _, ok := Available(); !ok {
 		return fmt.Errorf("sandbox: required, but %s cannot restrict processes here", runtime.GOOS)
 	}
+	if m == Strict {
+		if _, err := StrictAvailable(); err != nil {
+			return fmt.Errorf("sandbox: strict: %v", err)
+		}
+	}
 	return nil
+}
+
+// StrictAvailable says whether Strict can be had, and with what.
+var StrictAvailable = sync.OnceValues(func() (with string, err error) {
+	if runtime.GOOS != "linux" {
+		return "", errors.New("only Linux has bubblewrap")
+	}
+	bin, err := exec.LookPath("bwrap")
+	if err != nil {
+		return "", errors.New("bubblewrap is not installed (apt-get install bubblewrap, or what installs it here)")
+	}
+	out, err := exec.Command(bin, "--unshare-pid", "--unshare-ipc", "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "true").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("bubblewrap cannot make namespaces here: %v: %s", err, strings.TrimSpace(string(out)))
+	}
+	version, err := exec.Command(bin, "--version").Output()
+	return strings.TrimSpace(string(version)), err
+})
+
+// wrap puts a command line behind bubblewrap: what the policy names is bound into an empty root, with processes, shared memory
+// and devices of its own. The command restricts itself inside as it does outside.
+func wrap(p Policy, argv []string) []string {
+	bin, err := exec.LookPath("bwrap")
+	if err != nil || p.Mode != Strict || !guard.On(guard.Strict) {
+		return argv
+	}
+	type bind struct{ how, path string }
+	var binds []bind
+	for _, path := range p.Reads {
+		if path != "/proc" && path != "/dev" && !within("/dev", path) {
+			binds = append(binds, bind{"--ro-bind-try", path})
+		}
+	}
+	for _, path := range p.Writes {
+		if !within("/dev", path) {
+			binds = append(binds, bind{"--bind-try", path})
+		}
+	}
+	slices.SortStableFunc(binds, func(a, b bind) int { return len(a.path) - len(b.path) }) // what lies inside comes after
+	out := []string{bin, "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--die-with-parent", "--cap-drop", "ALL", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"}
+	for _, b := range binds {
+		out = append(out, b.how, b.path, b.path)
+	}
+	return append(append(out, "--"), argv...)
 }

@@ -4,12 +4,16 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/landlock-lsm/go-landlock/landlock"
 	llsys "github.com/landlock-lsm/go-landlock/landlock/syscall"
 	"golang.org/x/sys/unix"
+
+	"spec.example/spec/internal/guard"
 )
 
 func available() (string, bool) {
@@ -42,11 +46,77 @@ func restrict(p Policy) error {
 	for _, path := range devices() {
 		add(path, landlock.RWDirs(path).WithIoctlDev(), landlock.RWFiles(path).WithIoctlDev())
 	}
+	if !guard.On(guard.Reads) {
+		rules = append(rules, landlock.RODirs("/"))
+	}
+	if !guard.On(guard.Writes) {
+		rules = append(rules, landlock.RWDirs("/").WithRefer())
+	}
 	cfg := landlock.V9.BestEffort()
 	if err := cfg.RestrictPaths(rules...); err != nil {
 		return err
 	}
-	return landlock.V6.BestEffort().RestrictScoped()
+	if p.TCP != nil && guard.On(guard.Ports) {
+		if err := restrictPorts(p.TCP); err != nil {
+			return err
+		}
+	}
+	var scopes landlock.ScopedSet
+	if guard.On(guard.Signals) {
+		scopes |= llsys.ScopeSignal
+	}
+	if guard.On(guard.Sockets) {
+		scopes |= llsys.ScopeAbstractUnixSocket
+	}
+	return landlock.MustConfig(scopes).BestEffort().RestrictScoped()
+}
+
+// restrictPorts closes outgoing TCP but for the named ports. A kernel that cannot is an error: whoever names ports wants them.
+func restrictPorts(ports []uint16) error {
+	abi, err := llsys.LandlockGetABIVersion()
+	if err != nil || abi < 4 {
+		return fmt.Errorf("sandbox.tcp needs Landlock ABI 4, this kernel has %d", abi)
+	}
+	var rules []landlock.Rule
+	for _, port := range ports {
+		rules = append(rules, landlock.ConnectTCP(port))
+	}
+	return landlock.MustConfig(landlock.AccessNetSet(llsys.AccessNetConnectTCP)).RestrictNet(rules...)
+}
+
+// kept are the capabilities that a command of root's keeps: those for files and for giving up root, as containers have them. The
+// others reach past the restriction: whoever has CAP_PERFMON or CAP_SYS_ADMIN reads the variables of every process.
+func kept() []uintptr {
+	return []uintptr{unix.CAP_CHOWN, unix.CAP_DAC_OVERRIDE, unix.CAP_FOWNER, unix.CAP_FSETID, unix.CAP_KILL, unix.CAP_SETGID, unix.CAP_SETUID, unix.CAP_SETPCAP,
+		unix.CAP_NET_BIND_SERVICE, unix.CAP_SYS_CHROOT, unix.CAP_SETFCAP}
+}
+
+// dropCapabilities takes all others from what this thread becomes.
+func dropCapabilities() {
+	if !guard.On(guard.Capabilities) {
+		return
+	}
+	runtime.LockOSThread()
+	for c := uintptr(0); c <= unix.CAP_LAST_CAP; c++ {
+		if !slices.Contains(kept(), c) {
+			unix.Prctl(unix.PR_CAPBSET_DROP, c, 0, 0, 0) // one that is not there, or not ours to drop, gives nothing either
+		}
+	}
+}
+
+// ownSharedMemory gives this process, and what it becomes, a /dev/shm that no other command sees. It needs the right to mount;
+// without it /dev/shm stays the one of all. The calling thread is the one that has to become the command.
+func ownSharedMemory() {
+	if !guard.On(guard.Devices) {
+		return
+	}
+	runtime.LockOSThread()
+	if unix.Unshare(unix.CLONE_NEWNS) != nil {
+		return
+	}
+	if unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "") == nil {
+		unix.Mount("tmpfs", "/dev/shm", "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=1777")
+	}
 }
 
 func becomeReaper() error { return unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) }

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"spec.example/spec/internal/guard"
 )
 
 func ownSession(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} }
@@ -51,7 +53,8 @@ func supervise(self string, alive *os.File) Exit {
 	if err != nil {
 		return Exit{Code: -1, Err: err.Error()}
 	}
-	child, err := os.StartProcess(self, append([]string{self, VerbExec, "--"}, j.Argv...), &os.ProcAttr{
+	argv := wrap(j.Policy, append([]string{self, VerbExec, "--"}, j.Argv...))
+	child, err := os.StartProcess(argv[0], argv, &os.ProcAttr{
 		Env:   append(slices.Clone(j.Env), envJob+"="+string(inner)),
 		Files: []*os.File{os.Stdin, os.Stdout, os.Stderr},
 		Sys:   &syscall.SysProcAttr{Setpgid: true},
@@ -114,6 +117,9 @@ func reapUntil(pid int) syscall.WaitStatus {
 func killDescendants(pid int) []string {
 	var names []string
 	for range 200 {
+		if !guard.On(guard.Descendants) {
+			break
+		}
 		left := descendants(os.Getpid())
 		if len(left) == 0 {
 			break
@@ -168,6 +174,8 @@ func become(p Policy, argv, env []string) error {
 		return err
 	}
 	if p.Mode != Off {
+		ownSharedMemory()
+		dropCapabilities()
 		if err := restrict(p); err != nil {
 			return fmt.Errorf("sandbox: %v", err)
 		}
@@ -206,7 +214,10 @@ func EnterTest(argv []string) error {
 		return name == envTest || name == "TMPDIR" || name == "GOTMPDIR" || name == "GOCACHE"
 	})
 	env = append(env, "TMPDIR="+temp, "GOCACHE="+filepath.Join(temp, "gocache"))
-	p := Policy{Mode: j.Policy.Mode, Reads: slices.Concat(j.Policy.Reads, j.Policy.Writes), Writes: append(coverage(argv), temp)}
+	p := Policy{Mode: j.Policy.Mode, Reads: slices.Concat(j.Policy.Reads, j.Policy.Writes), Writes: append(coverage(argv), temp), TCP: j.Policy.TCP}
+	if !guard.On(guard.Tests) {
+		p = Policy{Mode: Off}
+	}
 	return become(p, argv, env)
 }
 

@@ -35,6 +35,7 @@ type Results struct {
 	all      []*Result
 	byName   map[string]*Result
 	broken   []string // packages that did not build or ended without a result, with what they printed
+	passed   []string // packages that ended well
 	children map[string][]*Result
 }
 
@@ -112,6 +113,9 @@ func (rs *Results) event(e testEvent, output map[string]*strings.Builder) {
 		}
 	case "pass", "fail", "skip":
 		if e.Test == "" {
+			if e.Action == "pass" {
+				rs.passed = append(rs.passed, e.Package)
+			}
 			if b := output[key]; e.Action == "fail" && b != nil {
 				text := b.String()
 				if strings.Contains(text, "panic: test timed out") {
@@ -194,6 +198,20 @@ func (rs *Results) Failed() []string {
 
 // Broken lists what packages printed that did not build, or ended without a failed test to show for it.
 func (rs *Results) Broken() []string { return rs.broken }
+
+// With lists the names of tests with an outcome, sub-tests too, as package and name.
+func (rs *Results) With(o Outcome) []string {
+	var names []string
+	for _, x := range rs.all {
+		if x.Outcome == o {
+			names = append(names, x.Package+" "+x.Name)
+		}
+	}
+	return names
+}
+
+// Ended lists the packages that ended well, whether or not they reported a test.
+func (rs *Results) Ended() []string { return rs.passed }
 
 // Counts are the numbers of tests by outcome, sub-tests left out.
 type Counts struct{ Passed, Failed, Skipped, TimedOut int }

@@ -1,0 +1,53 @@
+package sandbox
+
+import (
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// denials are the words in which programs say that the system refused them something.
+var denials = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?i)permission denied|EACCES|EPERM|operation not permitted|read-only file system`)
+})
+
+var absolute = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile("/[^\\s'\"`:,;()<>|\u2018\u2019]+")
+})
+
+// Refused reads what a command printed and names, for each place that the policy closed to it, the configuration that would
+// open it. A place that the policy leaves open was refused by the system itself, and is not named.
+func (p Policy) Refused(output string) []string {
+	if p.Mode == Off {
+		return nil
+	}
+	var hints []string
+	for line := range strings.Lines(output) {
+		if len(line) > 4096 || !denials().MatchString(line) {
+			continue
+		}
+		for _, path := range absolute().FindAllString(line, 3) {
+			path = filepath.Clean(strings.TrimRight(path, "."))
+			if hint := p.opens(path); hint != "" && !slices.Contains(hints, hint) && len(hints) < 10 {
+				hints = append(hints, hint)
+			}
+		}
+	}
+	return hints
+}
+
+func (p Policy) opens(path string) string {
+	inside := func(dirs []string) bool {
+		return slices.ContainsFunc(dirs, func(dir string) bool { return dir != "" && within(dir, path) })
+	}
+	switch {
+	case inside(p.Writes), inside(devices()):
+		return ""
+	case inside(p.Reads):
+		return fmt.Sprintf("the sandbox keeps %s from being written; sandbox: {writes: [%s]} in your own configuration would allow it", path, path)
+	}
+	return fmt.Sprintf("the sandbox closes %s; sandbox: {reads: [%s]} in your own configuration would open it", path, path)
+}
