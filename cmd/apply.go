@@ -17,6 +17,7 @@ import (
 	"spec.example/spec/internal/agent"
 	"spec.example/spec/internal/check"
 	"spec.example/spec/internal/git"
+	"spec.example/spec/internal/sandbox"
 	"spec.example/spec/internal/trace"
 	"spec.example/spec/spec"
 	"spec.example/spec/tasks"
@@ -72,7 +73,7 @@ func (a *app) applyVerb() *cobra.Command {
 	f.StringVar(&o.branch, "branch", "", "land on branch `NAME`")
 	f.BoolVar(&o.here, "here", false, "land on the branch that is checked out, even the default one")
 	f.StringVar(&o.saved, "plan", "", "carry out the plan saved in `FILE`; refused once the specification has changed")
-	f.StringVar(&o.sandbox, "sandbox", "", "auto, or require to refuse where processes cannot be restricted")
+	f.StringVar(&o.sandbox, "sandbox", "", "auto, require to refuse where processes cannot be restricted, or strict for bubblewrap as well")
 	f.BoolVar(&o.inPlace, "in-place", false, "let agents work in this checkout, one task at a time; it has to be clean")
 	f.BoolVar(&o.noVerify, "no-verify", false, "leave out the repository's commit hooks")
 	return c
@@ -211,10 +212,13 @@ func (a *app) runOptions(ctx context.Context, repo *git.Repo, t *target, o apply
 	if err != nil {
 		return tasks.Options{}, err
 	}
-	if o.sandbox == "require" {
-		box.Mode = "require"
-	} else if o.sandbox != "" && o.sandbox != "auto" {
-		return tasks.Options{}, undecided("", "--sandbox is auto or require, not %q", o.sandbox)
+	switch o.sandbox {
+	case "", "auto", "require", "strict":
+	default:
+		return tasks.Options{}, undecided("", "--sandbox is auto, require or strict, not %q", o.sandbox)
+	}
+	if mode := sandbox.Mode(o.sandbox); mode.Stricter(box.Mode) {
+		box.Mode = mode
 	}
 	opts, err := a.baseOptions(ctx, repo, t, s)
 	if err != nil {

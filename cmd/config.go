@@ -147,6 +147,7 @@ type sandboxConfig struct {
 	Env    []string `yaml:"env"`
 	Reads  []string `yaml:"reads"`
 	Writes []string `yaml:"writes"`
+	TCP    []uint16 `yaml:"tcp"` // ports that may be connected to; unset for any
 }
 
 // A duration is written as Go does ("90s", "20m").
@@ -197,7 +198,7 @@ func explainYAML(err error) string {
 }
 
 func configKeys() []string {
-	return strings.Fields("agent agents setup setup_inputs copy verify approve jobs attempts timeout sandbox branch notify hooks disk protocol command env reads state fetch build test landing tags junit preset coverage target file mode writes set install version")
+	return strings.Fields("agent agents setup setup_inputs copy verify approve jobs attempts timeout sandbox branch notify hooks disk protocol command env reads state fetch build test landing tags junit preset coverage target file mode writes set install version tcp")
 }
 
 // nearest returns the name with the smallest edit distance, or "" where none is near.
@@ -241,8 +242,8 @@ func (a *app) settings(root string) (settings, error) {
 	switch {
 	case s.repo.Hooks != "" || s.repo.Disk != "":
 		return s, undecided("", "%s: hooks and disk are the user's to set, not a repository's", repoConfig)
-	case len(s.repo.Sandbox.Env)+len(s.repo.Sandbox.Reads)+len(s.repo.Sandbox.Writes) > 0:
-		return s, undecided("", "%s: sandbox.env, reads and writes are the user's to set, not a repository's", repoConfig)
+	case len(s.repo.Sandbox.Env)+len(s.repo.Sandbox.Reads)+len(s.repo.Sandbox.Writes) > 0 || s.repo.Sandbox.TCP != nil:
+		return s, undecided("", "%s: sandbox.env, reads, writes and tcp are the user's to set, not a repository's", repoConfig)
 	}
 	for _, name := range sortedKeys(s.repo.Agents) {
 		if a := s.repo.Agents[name]; len(a.Env)+len(a.Reads)+len(a.State) > 0 {
@@ -340,19 +341,19 @@ func (s settings) verification() tasks.Verification {
 }
 
 func (s settings) sandbox() (tasks.Sandbox, error) {
-	mode := first(s.user.Sandbox.Mode, s.repo.Sandbox.Mode, "auto")
-	if s.repo.Sandbox.Mode == "require" || s.repo.Sandbox.Mode == "strict" {
-		mode = s.repo.Sandbox.Mode // a repository may be stricter
-	}
-	switch mode {
-	case "auto", "require":
-	case "strict":
-		mode = "require"
-	default:
-		return tasks.Sandbox{}, undecided("", "sandbox.mode is auto, require or strict, not %q", mode)
+	mode := sandbox.Auto
+	for _, said := range []string{s.user.Sandbox.Mode, s.repo.Sandbox.Mode} { // a repository may be stricter, not looser
+		switch said {
+		case "", "auto", "require", "strict":
+		default:
+			return tasks.Sandbox{}, undecided("", "sandbox.mode is auto, require or strict, not %q", said)
+		}
+		if sandbox.Mode(said).Stricter(mode) {
+			mode = sandbox.Mode(said)
+		}
 	}
 	u := s.user.Sandbox
-	return tasks.Sandbox{Mode: sandbox.Mode(mode), Env: u.Env, Reads: u.Reads, Writes: u.Writes}, nil
+	return tasks.Sandbox{Mode: mode, Env: u.Env, Reads: u.Reads, Writes: u.Writes, TCP: u.TCP}, nil
 }
 
 // bytesOf reads a size: a number with MB, GB, MiB or GiB.

@@ -43,6 +43,11 @@ func (a *app) doctor(ctx context.Context) error {
 	} else {
 		line("sandbox", "not available: agents and tests run unrestricted (--sandbox require refuses)")
 	}
+	if with, err := sandbox.StrictAvailable(); err != nil {
+		line("strict", "not available: "+err.Error())
+	} else {
+		line("strict", with)
+	}
 	line("PostgreSQL", a.postgres(ctx))
 	if tty, err := a.terminal(); err == nil {
 		tty.close()

@@ -100,6 +100,7 @@ type Sandbox struct {
 	Env    []string // names of variables that pass
 	Reads  []string
 	Writes []string
+	TCP    []uint16 // ports that may be connected to; nil for any
 }
 
 // ErrNoPerson means that nobody can be asked: there is no terminal.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -117,22 +118,53 @@ func (r *run) agentGit(ctx context.Context, s *slot, base string) error {
 	return os.WriteFile(filepath.Join(s.work.Path(), ".git"), []byte("gitdir: "+s.gitDir+"\n"), 0o644)
 }
 
-// copyIn copies the configured files of the user's checkout (".env") that git does not carry.
+// copyIn copies the configured files of the user's checkout (".env") that git does not carry. Links lead nowhere: one in the
+// repository would read what is outside, and one that an agent made would have us write there.
 func (r *run) copyIn(dir string) error {
+	if len(r.o.Copy) == 0 {
+		return nil
+	}
+	from, err := os.OpenRoot(r.o.Repo.Dir)
+	if err != nil {
+		return fmt.Errorf("copy: %v", err)
+	}
+	defer from.Close()
+	to, err := os.OpenRoot(dir)
+	if err != nil {
+		return fmt.Errorf("copy: %v", err)
+	}
+	defer to.Close()
 	for _, name := range r.o.Copy {
 		name = filepath.FromSlash(name)
 		if !filepath.IsLocal(name) {
 			return fmt.Errorf("copy: %s leads outside the repository", name)
 		}
-		from := filepath.Join(r.o.Repo.Dir, name)
-		if _, err := os.Stat(from); errors.Is(err, os.ErrNotExist) {
+		info, err := from.Stat(name)
+		if errors.Is(err, os.ErrNotExist) {
 			continue
 		}
-		if err := copyFile(from, filepath.Join(dir, name)); err != nil {
-			return fmt.Errorf("copy: %v", err)
+		if err == nil {
+			err = copyWithin(from, to, name, info.Mode().Perm())
+		}
+		if err != nil {
+			return fmt.Errorf("copy: %s: %v", name, err)
 		}
 	}
 	return nil
+}
+
+func copyWithin(from, to *os.Root, name string, mode fs.FileMode) error {
+	data, err := from.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	if err := to.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		return err
+	}
+	if err := to.RemoveAll(name); err != nil {
+		return err
+	}
+	return to.WriteFile(name, data, mode)
 }
 
 func copyFile(from, to string) error {
@@ -217,6 +249,7 @@ func (r *run) policy() sandbox.Policy {
 	if r.o.Sandbox.Mode != "" {
 		p.Mode = r.o.Sandbox.Mode
 	}
+	p.TCP = r.o.Sandbox.TCP
 	return p.With(r.o.Sandbox.Reads, r.o.Sandbox.Writes)
 }
 

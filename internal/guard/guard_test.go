@@ -37,7 +37,12 @@ func TestEveryGuardHasItsTest(t *testing.T) {
 			t.Errorf("%s stands twice", g.Name)
 		}
 		seen[g.Name] = true
-		out, err := exec.Command("grep", "-rlE", "^func "+g.Test+`\(t \*testing\.T\)`, filepath.Join("..", "..", filepath.FromSlash(g.Package))).CombinedOutput()
+		name, sub, _ := strings.Cut(g.Test, "/")
+		pattern := "^func " + name + `\(t \*testing\.T\)`
+		if sub != "" {
+			pattern = `t\.Run\("` + sub + `"`
+		}
+		out, err := exec.Command("grep", "-rlE", pattern, filepath.Join("..", "..", filepath.FromSlash(g.Package))).CombinedOutput()
 		if err != nil {
 			t.Errorf("%s: no test %s in %s (%v %s)", g.Name, g.Test, g.Package, err, out)
 		}

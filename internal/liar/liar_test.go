@@ -176,7 +176,7 @@ func (p *project) ticked() []string {
 
 func program(t *testing.T) string {
 	bin := filepath.Join(t.TempDir(), "spec")
-	out, err := exec.Command("go", "build", "-o", bin, "../..").CombinedOutput()
+	out, err := exec.Command("go", "build", "-tags="+tags, "-o", bin, "../..").CombinedOutput()
 	if err != nil {
 		t.Fatalf("building: %v\n%s", err, out)
 	}

@@ -1,0 +1,5 @@
+//go:build linux && unguarded
+
+package liar
+
+const tags = "unguarded"
