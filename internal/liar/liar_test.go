@@ -197,8 +197,10 @@ func everyCheat() []cheat { return append(cheats(), variants()...) }
 func TestCheats(t *testing.T) {
 	all := everyCheat()
 	against(t, newProject(t, program(t), scripts(all)), all, "--jobs", "4")
-	document(t, all)
 }
+
+// TestTableIsWritten holds docs/cheats.md against the table that TestCheats is held against.
+func TestTableIsWritten(t *testing.T) { document(t, everyCheat()) }
 
 // TestCheatsOnRed does so where the head is red: what fails there already is no cover for what a cheat breaks.
 func TestCheatsOnRed(t *testing.T) {
@@ -295,7 +297,7 @@ var update = flag.Bool("update", false, "write docs/cheats.md anew")
 func document(t *testing.T, all []cheat) {
 	how := map[string]string{"failed": "the attempt fails", "risk": "stops at the gate as a risk", "stopped": "fails, or stops at the gate"}
 	var b strings.Builder
-	b.WriteString("# What cheats come to\n\nMade by `go test ./internal/liar -run TestCheats -update` from the agents that the test runs; none of them lands or is ticked under\n`--approve auto`, and an honest twin of each lands.\n\n| the agent | what happens |\n|---|---|\n")
+	b.WriteString("# What cheats come to\n\nMade by `go test ./internal/liar -run TestTableIsWritten -update` from the agents that the tests run; none of them lands or is ticked\nunder `--approve auto`, four at a time, and on a red head; an honest twin of each lands.\n\n| the agent | what happens |\n|---|---|\n")
 	for _, c := range all {
 		fmt.Fprintf(&b, "| %s | %s |\n", c.name, how[c.stopped])
 	}
@@ -307,7 +309,7 @@ func document(t *testing.T, all []cheat) {
 	}
 	data, err := os.ReadFile(file)
 	if err != nil || string(data) != b.String() {
-		t.Errorf("docs/cheats.md is not made from this table: go test ./internal/liar -run TestCheats -update")
+		t.Errorf("docs/cheats.md is not made from this table: go test ./internal/liar -run TestTableIsWritten -update")
 	}
 }
 
