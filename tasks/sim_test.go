@@ -58,8 +58,7 @@ type simTask struct {
 	failing  int    // attempts at which its agent fails, from the first
 	hangs    bool   // its first attempt never ends by itself
 	partner  string // together with this task's file as first written, its own does not pass
-	never    string // "": it can be done; else how it cannot: "declines", "fails", "fails alike", "red"
-	nothing  bool   // there is nothing to change
+	never    string // "": it can be done; else how it cannot: "declines", "fails", "fails alike", "red", "nothing"
 	deletes  bool   // takes a file away
 	meddles  bool   // the agent ticks its task itself
 }
@@ -100,7 +99,11 @@ func newStory(seed uint64) *story {
 		if r.IntN(12) == 0 {
 			t.never = []string{"declines", "fails", "fails alike", "red"}[r.IntN(4)]
 		}
-		t.nothing, t.deletes = r.IntN(15) == 0, r.IntN(4) == 0
+		nothing := r.IntN(15) == 0 // an agent that says so the first time is not believed
+		t.deletes = r.IntN(4) == 0
+		if nothing && t.never == "" {
+			t.never = "nothing"
+		}
 		s.tasks = append(s.tasks, t)
 	}
 	if r.IntN(4) == 0 {
@@ -329,7 +332,7 @@ func (a simAgent) write(ctx context.Context, job agent.Job, t *simTask, text str
 	w, said := a.p.w, agent.Result{Said: "done"}
 	err := w.step(ctx, "agent writes", func(cut func(int) bool) error {
 		work := w.slots[job.Dir].work
-		if t.nothing && t.never == "" {
+		if t.never == "nothing" {
 			said.Unchanged = "there is nothing to do"
 			return nil
 		}
@@ -704,7 +707,6 @@ func (p *simulation) content(t *simTask, lands bool, feature *spec.Feature, head
 	files := p.w.trees[p.w.commits[head].tree]
 	text := string(p.w.blobs[files["t"+t.id+".txt"]])
 	shared := strings.Contains(string(p.w.blobs[files["shared.txt"]]), "task "+t.id+"\n")
-	lands = lands && !t.nothing
 	want := "did: " + feature.Task(t.id).Title + "\n"
 	if t.asks {
 		want += "answer: " + answerTo(t.id).Text + "\n"
