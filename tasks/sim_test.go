@@ -175,7 +175,6 @@ type simulation struct {
 	mess     map[string][]byte // files that the user left uncommitted
 	retitled map[string]bool
 	wrong    []string
-	live     atomic.Int64 // agents at work
 }
 
 func (p *simulation) fault(format string, args ...any) {
