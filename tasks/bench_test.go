@@ -68,7 +68,7 @@ func BenchmarkScheduler(b *testing.B) {
 			for b.Loop() {
 				fresh(b)
 				r := &run{o: Options{Jobs: 2, NoLanding: true}, report: &Report{}, sched: newScheduler(p)}
-				r.do = func(ctx context.Context, id string) outcome {
+				r.do = func(ctx context.Context, _ *slot, id string) outcome {
 					cmd := exec.CommandContext(ctx, "sh", "-c", "touch out/"+id)
 					cmd.Dir = dir
 					if out, err := cmd.CombinedOutput(); err != nil {

@@ -42,12 +42,12 @@ type run struct {
 	kept    map[string]approved
 	gates   map[string]approved
 
-	do      func(ctx context.Context, id string) outcome // carries out one task
-	landing turn                                         // landings, one at a time
-	planned string                                       // commit that sched was made from, or that this run itself landed upon it
-	asking  turn                                         // gates and questions, one at a time
-	mu      sync.Mutex                                   // what follows
-	last    *head                                        // the head that was read last
+	do      func(ctx context.Context, s *slot, id string) outcome // carries out one task
+	landing turn                                                  // landings, one at a time
+	planned string                                                // commit that sched was made from, or that this run itself landed upon it
+	asking  turn                                                  // gates and questions, one at a time
+	mu      sync.Mutex                                            // what follows
+	last    *head                                                 // the head that was read last
 	trees   map[string]Verified
 	seen    map[string]*trace.Results // by commit: what ran there
 	words   map[string]agent.Result   // what the agent last said, by task
@@ -401,7 +401,8 @@ func (r *run) loop(ctx context.Context) error {
 			for _, id := range r.sched.ready(r.o.Jobs - busy) {
 				r.sched.start(id)
 				busy++
-				go func() { results <- r.do(ctx, id) }()
+				s := r.takeSlot() // here, so that tasks that start together always get the same ones
+				go func() { results <- r.do(ctx, s, id) }()
 			}
 			if r.journal != nil {
 				r.progress(busy)
@@ -430,9 +431,16 @@ func (r *run) loop(ctx context.Context) error {
 	}
 }
 
-// one carries out a task in a slot of its own. Its goroutine bears the task's name, in dumps, profiles and its context.
-func (r *run) one(ctx context.Context, id string) (out outcome) {
-	s := <-r.slots
+// takeSlot takes a free slot; there are as many as jobs.
+func (r *run) takeSlot() *slot {
+	if r.slots == nil {
+		return nil // nothing is carried out in one
+	}
+	return <-r.slots
+}
+
+// one carries out a task in a slot. Its goroutine bears the task's name, in dumps, profiles and its context.
+func (r *run) one(ctx context.Context, s *slot, id string) (out outcome) {
 	defer func() { r.slots <- s }()
 	pprof.Do(ctx, pprof.Labels("task", id), func(ctx context.Context) { out = r.work(ctx, s, id) })
 	return out
