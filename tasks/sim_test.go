@@ -511,7 +511,7 @@ func (p *simulation) once(ctx context.Context, crashAt int, crashIn string) (don
 		}
 		return false
 	}
-	return p.heard(report, err, stopped)
+	return p.heard(report, err, stopped) && user == nil // what a user did last is for the next run
 }
 
 // log is the log of the run that began last, with its size.
