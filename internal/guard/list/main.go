@@ -1,4 +1,4 @@
-// List prints the guards, one a line, for .ci/guards: name, package and test.
+// Command list prints the guards, one a line, for .ci/guards: name, package and test.
 package main
 
 import (
