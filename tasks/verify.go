@@ -65,7 +65,7 @@ func (r *run) verifyBy(ctx context.Context, s *slot, tree, task string, by Verif
 	if !runner.GoTests {
 		s.holds = "" // what runs may write into the tree that it tests
 	}
-	if !guard.On(guard.Checkout) {
+	if !guard.On(guard.Checkout) && task != "" {
 		s = &slot{number: s.number, check: s.work}
 	}
 	e, err := r.newExecution(s, task, runner)

@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -135,6 +136,7 @@ func (p *project) approve() {
 	p.t.Helper()
 	cmd := p.command("script", "-qec", p.bin+" approve f", "/dev/null")
 	cmd.Stdin = strings.NewReader("yes\nyes\nyes\n")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // where script fails it ends its whole process group
 	if out, err := cmd.CombinedOutput(); err != nil {
 		p.t.Fatalf("approving: %v\n%s", err, out)
 	}
