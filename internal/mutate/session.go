@@ -236,7 +236,7 @@ func (s *session) change() {
 
 // limit is how long a run with a mutant may take, from that of the tests themselves.
 func limit(own time.Duration) time.Duration {
-	return max(4*own, 200*time.Millisecond) + 500*time.Millisecond
+	return max(4*own, 200*time.Millisecond) + 3*time.Second
 }
 
 // watch ends the process when a mutant takes too long, until it is done.
