@@ -327,11 +327,7 @@ func (e *execution) goTest(ctx context.Context, p, base sandbox.Policy, v *Verif
 	if err != nil {
 		return err
 	}
-	argv := []string{"go", "test", "-json"}
-	if guard.On(guard.Fresh) {
-		argv = append(argv, "-count=1")
-	}
-	argv = append(argv, "-exec", quoteField(e.r.o.Self)+" "+sandbox.VerbTest)
+	argv := []string{"go", "test", "-json", "-count=1", "-exec", quoteField(e.r.o.Self) + " " + sandbox.VerbTest}
 	if e.runner.GoTags != "" {
 		argv = append(argv, "-tags="+e.runner.GoTags)
 	}

@@ -27,7 +27,6 @@ const (
 	Hollow       Name = "hollow"
 	Checkout     Name = "second-checkout"
 	Caches       Name = "caches"
-	Fresh        Name = "fresh-results"
 	Risks        Name = "risks"
 	GitPlace     Name = "git-place"
 	GitMonitor   Name = "git-fsmonitor"
@@ -63,7 +62,6 @@ func All() []Guard {
 		{Hollow, "a result that does nothing fails", liar, "TestGuards/hollow"},
 		{Checkout, "verify looks at the frozen tree in a directory of its own", liar, "TestGuards/second-checkout"},
 		{Caches, "verify has caches that no agent had", liar, "TestGuards/caches"},
-		{Fresh, "a result from a cache of tests is none", liar, "TestGuards/fresh-results"},
 		{Risks, "under auto a risk stops", liar, "TestGuards/risks"},
 		{GitPlace, "git is told where the repository is, and never looks for it in a slot", git, "TestGuardGitPlace"},
 		{GitMonitor, "core.fsmonitor is not run", git, "TestGuardGitMonitor"},
