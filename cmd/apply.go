@@ -19,6 +19,7 @@ import (
 	"spec.example/spec/internal/git"
 	"spec.example/spec/internal/sandbox"
 	"spec.example/spec/internal/trace"
+	"spec.example/spec/plan"
 	"spec.example/spec/spec"
 	"spec.example/spec/tasks"
 )
@@ -34,6 +35,8 @@ type applyOptions struct {
 	keepGoing   bool
 	assumeDone  bool
 	only, skip  []string
+	record      bool
+	reason      string
 	until       string
 	optional    bool
 	redBaseline bool
@@ -68,6 +71,8 @@ func (a *app) applyVerb() *cobra.Command {
 	f.StringSliceVar(&o.only, "only", nil, "only `TASKS`")
 	f.StringVar(&o.until, "until", "", "only `TASK` and what it depends on")
 	f.StringSliceVar(&o.skip, "skip", nil, "leave out `TASKS`")
+	f.BoolVar(&o.record, "record", false, "record in spec.lock that the tasks of --skip are left out for good; what depends on them goes on")
+	f.StringVar(&o.reason, "reason", "", "why, for --record, in `WORDS`")
 	f.BoolVar(&o.optional, "optional", false, "optional tasks too")
 	f.BoolVar(&o.redBaseline, "red-baseline", false, "go on though the head fails its own tests; nothing else may fail")
 	f.StringVar(&o.branch, "branch", "", "land on branch `NAME`")
@@ -80,6 +85,9 @@ func (a *app) applyVerb() *cobra.Command {
 }
 
 func (a *app) apply(ctx context.Context, name string, o applyOptions) error {
+	if (o.record || o.reason != "") && len(o.skip) == 0 || o.reason != "" && !o.record {
+		return undecided("spec apply "+name+" --skip TASKS --record --reason WORDS", "--record records the tasks of --skip, and --reason says why")
+	}
 	if err := knownRisks(o.acceptRisk); err != nil {
 		return err
 	}
@@ -123,6 +131,14 @@ func (a *app) apply(ctx context.Context, name string, o applyOptions) error {
 	}
 	if opts.Branch, err = a.landingBranch(ctx, repo, o, opts.Branch); err != nil {
 		return err
+	}
+	if o.record {
+		if p, err = a.recordSkips(ctx, name, opts, o); err != nil {
+			return a.explainRun(err, t, name)
+		}
+		if opts.Skip = nil; !tasks.Pending(p, opts) {
+			return nil
+		}
 	}
 	report, err := tasks.Run(ctx, p, opts)
 	if err != nil {
@@ -190,6 +206,20 @@ func (a *app) landingBranch(ctx context.Context, repo *git.Repo, o applyOptions,
 		return "", no("spec apply --branch NAME", "no branch to land on")
 	}
 	return answer, nil
+}
+
+// recordSkips writes the skips into the lock and plans again.
+func (a *app) recordSkips(ctx context.Context, name string, opts tasks.Options, o applyOptions) (*plan.Plan, error) {
+	if err := tasks.Skip(ctx, opts, o.skip, "flag", o.reason); err != nil {
+		return nil, err
+	}
+	a.progress("recorded in spec.lock: %s skipped; spec undo %s TASK takes it back", strings.Join(o.skip, ", "), name)
+	t, err := a.open(name)
+	if err != nil {
+		return nil, err
+	}
+	p, _ := t.plan(o.optional)
+	return p, nil
 }
 
 func (a *app) runOptions(ctx context.Context, repo *git.Repo, t *target, o applyOptions) (tasks.Options, error) {
@@ -412,6 +442,7 @@ func (a *app) globalSteering() []spec.SteeringFile {
 		return nil
 	}
 	files, _ := spec.Steering(rooted(home), ".")
+	files = append(files, spec.Powers(rooted(home), ".")...)
 	for i := range files {
 		files[i].Path = "~/" + files[i].Path
 	}

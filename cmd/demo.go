@@ -281,7 +281,7 @@ func (d *demo) clock(what string) (done func()) {
 // postgres makes sure that billing's tests will find a server: it downloads one into the user's cache where none is
 // installed.
 func (d *demo) postgres(ctx context.Context) error {
-	if found := d.app.postgres(ctx); !strings.HasPrefix(found, "not found") {
+	if found, ok := d.app.postgres(ctx); ok {
 		fmt.Fprintf(d.w.Stdout, "billing's tests use PostgreSQL: %s\n", found)
 		return nil
 	}

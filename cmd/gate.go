@@ -75,11 +75,20 @@ func (a *app) common(ctx context.Context, tty *terminal, v *gateView, key string
 		}
 		return tasks.Decision{Act: tasks.Again}, true, nil
 	case "s":
-		return tasks.Decision{Act: tasks.Leave, By: "tty"}, true, nil
+		return leave(tty)
 	case "q":
 		return tasks.Decision{Act: tasks.Quit}, true, nil
 	}
 	return d, false, nil
+}
+
+// leave skips a task: in this run alone, or for good where a reason is given.
+func leave(tty *terminal) (d tasks.Decision, done bool, err error) {
+	why, err := tty.line("Why is it not needed? (recorded in spec.lock, and what depends on it goes on; empty: skipped in this run only) ")
+	if err != nil {
+		return d, false, err
+	}
+	return tasks.Decision{Act: tasks.Leave, By: "tty", Words: why, Record: why != ""}, true, nil
 }
 
 // fileGate takes a decision for each file, those with a risk first.

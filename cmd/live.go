@@ -97,7 +97,7 @@ func (l *live) text(e tasks.Event) string {
 		return task + "left out: " + e.Message
 	case "task.skipped":
 		return task + "skipped: " + e.Message
-	case "task.resumed":
+	case "task.resumed", "task.verifying":
 		return task + e.Message
 	case "gate.waiting":
 		return task + "waits: " + e.Message

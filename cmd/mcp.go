@@ -214,6 +214,7 @@ func (a *app) steeringTool(_ context.Context, _ *mcp.CallToolRequest, in searchI
 		return nil, nil, err
 	}
 	files, _ := spec.Steering(rooted(root), ".")
+	files = append(files, spec.Powers(rooted(root), ".")...)
 	words := strings.Fields(strings.ToLower(in.Query))
 	var b strings.Builder
 	found := 0

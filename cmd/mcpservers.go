@@ -3,37 +3,59 @@ package cmd
 import (
 	"encoding/json"
 	"errors"
+	"io/fs"
 	"os"
-	"path/filepath"
+	"path"
 	"slices"
 	"strings"
 
 	"spec.example/spec/internal/agent"
+	"spec.example/spec/spec"
 )
 
 // mcpConfig is where a workspace of Kiro names tool servers for its agents.
 const mcpConfig = ".kiro/settings/mcp.json"
 
-// readServers reads the tool servers of a workspace, in the order of their names. Keys that are Kiro's alone are passed over.
+// readServers reads the tool servers of a workspace and of its powers, in the order of their names. Keys that are Kiro's
+// alone are passed over.
 func readServers(root string) ([]agent.MCPServer, error) {
-	data, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(mcpConfig)))
-	if errors.Is(err, os.ErrNotExist) {
+	fsys := rooted(root)
+	all, err := readServerFile(fsys, mcpConfig)
+	if err != nil {
+		return nil, err
+	}
+	for _, dir := range spec.PowerDirs(fsys, ".") {
+		more, err := readServerFile(fsys, path.Join(dir, "mcp.json"))
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range more {
+			s.Power = path.Base(dir)
+			all = append(all, s)
+		}
+	}
+	return all, nil
+}
+
+func readServerFile(fsys fs.FS, name string) ([]agent.MCPServer, error) {
+	data, err := fs.ReadFile(fsys, name)
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, undecided("", "reading %s: %v", mcpConfig, err)
+		return nil, undecided("", "reading %s: %v", name, err)
 	}
 	var file struct {
 		Servers map[string]agent.MCPServer `json:"mcpServers"`
 	}
 	if err := json.Unmarshal(data, &file); err != nil {
-		return nil, undecided("mend "+mcpConfig, "%s: %v", mcpConfig, err)
+		return nil, undecided("mend "+name, "%s: %v", name, err)
 	}
 	var servers []agent.MCPServer
-	for _, name := range sortedKeys(file.Servers) {
-		s := file.Servers[name]
-		s.Name = name
-		if !s.Off && (s.Command != "" || s.URL != "") && name != "spec" { // the name is ours in a run
+	for _, key := range sortedKeys(file.Servers) {
+		s := file.Servers[key]
+		s.Name = key
+		if !s.Off && (s.Command != "" || s.URL != "") && key != "spec" { // the name is ours in a run
 			servers = append(servers, s)
 		}
 	}

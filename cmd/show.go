@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -118,7 +119,7 @@ func (a *app) showBrief(name, id string) error {
 	}
 	steering, _ := spec.Steering(t.fsys, ".")
 	in := tasks.BriefInput{File: func(name string) ([]byte, error) { return fs.ReadFile(t.fsys, name) }}
-	in.Steering, in.Manifest = tasks.Steer(append(steering, a.globalSteering()...), tasks.TaskText(t.feature, t.feature.Task(id)))
+	in.Steering, in.Manifest = tasks.Steer(slices.Concat(steering, spec.Powers(t.fsys, "."), a.globalSteering()), tasks.TaskText(t.feature, t.feature.Task(id)))
 	if data, err := fs.ReadFile(t.fsys, path.Join(t.feature.Dir, tasks.DecisionsFile)); err == nil {
 		in.Decisions = string(data)
 	} else if !os.IsNotExist(err) {

@@ -14,7 +14,7 @@ func (a *app) trustVerb() *cobra.Command {
 	return &cobra.Command{
 		Use:   "trust",
 		Short: "Allow the commands that this repository's configuration brings",
-		Long:  "Trust prints the commands of .kiro/spec.yaml (agents, setup, verify, notify) and the tool servers of .kiro/settings/mcp.json, and allows exactly these to run.\nAny change to them has to be trusted anew. What is trusted is remembered outside the repository.",
+		Long:  "Trust prints the commands of .kiro/spec.yaml (agents, setup, verify, notify) and the tool servers of .kiro/settings/mcp.json and of .kiro/powers, and allows exactly these to run.\nAny change to them has to be trusted anew. What is trusted is remembered outside the repository.",
 		Args:  exactly(),
 		RunE:  func(*cobra.Command, []string) error { return a.trust() },
 	}
@@ -71,7 +71,11 @@ func (s settings) brings() []string {
 		add(map[bool]string{false: "before a task", true: "after a task"}[h.After]+" ("+hookDir+", "+h.Name+")", h.Command)
 	}
 	for _, server := range s.servers {
-		add("tool server "+server.Name+" ("+mcpConfig+")", shownServer(server))
+		from := mcpConfig
+		if server.Power != "" {
+			from = "power " + server.Power
+		}
+		add("tool server "+server.Name+" ("+from+")", shownServer(server))
 	}
 	return lines
 }

@@ -17,6 +17,8 @@ type SteeringFile struct {
 	Description string   // of auto: what it is for
 	Body        string   // without the front matter
 	References  []string // targets of #[[file:…]], as written
+	Power       string   // name of the power that it belongs to; see Powers
+	Keywords    []string // of the power
 }
 
 // Steering reads the steering of the workspace at root: .kiro/steering.md, .kiro/steering/*.md and AGENTS.md.
@@ -38,7 +40,7 @@ func Steering(fsys fs.FS, root string) ([]SteeringFile, Diagnostics) {
 		if err != nil {
 			continue
 		}
-		s, err := readSteering(name, strings.ReplaceAll(strings.TrimPrefix(string(data), "\ufeff"), "\r\n", "\n"))
+		s, err := readSteering(name, unixText(data))
 		if err != nil {
 			diags = append(diags, Diagnostic{Code: "SPEC404", Severity: Warning, File: name, Line: 1, Column: 1, Message: err.Error(), Hint: "mend the front matter"})
 		}

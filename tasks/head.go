@@ -38,7 +38,7 @@ func (r *run) readHead(ctx context.Context, commit string) (*head, error) {
 	if last != nil && last.commit == commit {
 		return last, nil // nobody changes a head that was read
 	}
-	fsys, err := r.git.Snapshot(ctx, commit, r.o.FeatureDir, r.inRoot(".kiro/steering"), r.inRoot(".kiro/steering.md"), r.inRoot("AGENTS.md"))
+	fsys, err := r.git.Snapshot(ctx, commit, r.o.FeatureDir, r.inRoot(".kiro/steering"), r.inRoot(".kiro/steering.md"), r.inRoot("AGENTS.md"), r.inRoot(".kiro/powers/*.md"))
 	if err != nil {
 		return nil, fmt.Errorf("reading %s at %s: %v", r.o.FeatureDir, commit, err)
 	}

@@ -395,7 +395,9 @@ func (r *run) advance(ctx context.Context, from, to string, files map[string][]b
 			return err
 		}
 	}
-	err = r.moved(ctx, from, r.git.FastForward(ctx, to))
+	// A second Ctrl-C ends agents and tests at once, but not git while it writes the checkout: killed there, it would
+	// leave index.lock and half of the files behind.
+	err = r.moved(ctx, from, r.git.FastForward(context.WithoutCancel(ctx), to))
 	var refused *git.Error
 	if errors.As(err, &refused) {
 		return &stopped{why: "the checkout stands in the way: " + strings.TrimSpace(refused.Stderr), hint: "git status; commit or stash what it names, then spec apply " + path.Base(r.o.FeatureDir)}

@@ -49,6 +49,7 @@ type run struct {
 	mu      sync.Mutex                                            // what follows
 	last    *head                                                 // the head that was read last
 	trees   map[string]Verified
+	latest  []string                  // of trees, the oldest first
 	seen    map[string]*trace.Results // by commit: what ran there
 	words   map[string]agent.Result   // what the agent last said, by task
 	queue   int                       // gates that wait for asking
@@ -86,8 +87,7 @@ func Run(ctx context.Context, p *plan.Plan, o Options) (*Report, error) {
 	if o.Attempts < 1 {
 		o.Attempts = 3
 	}
-	r := &run{o: o, git: gitOf(o), now: o.Repo.Now(o.Now()), place: place(o.Cache, o.Repo.CommonDir), report: &Report{},
-		trees: map[string]Verified{}, kept: map[string]approved{}, gates: map[string]approved{}, known: map[string]bool{}}
+	r := newRun(o)
 	if err := r.open(ctx); err != nil {
 		return nil, err
 	}
@@ -99,6 +99,11 @@ func Run(ctx context.Context, p *plan.Plan, o Options) (*Report, error) {
 		return nil, err
 	}
 	return r.report, nil
+}
+
+func newRun(o Options) *run {
+	return &run{o: o, git: gitOf(o), now: o.Repo.Now(o.Now()), place: place(o.Cache, o.Repo.CommonDir), report: &Report{},
+		trees: map[string]Verified{}, kept: map[string]approved{}, gates: map[string]approved{}, known: map[string]bool{}}
 }
 
 func (r *run) carryOut(ctx context.Context) error {
@@ -448,12 +453,13 @@ func (r *run) one(ctx context.Context, s *slot, id string) (out outcome) {
 
 // An outcome is what became of one task.
 type outcome struct {
-	task   string
-	status status
-	reason string
-	wait   *Wait
-	halt   bool  // start nothing else
-	err    error // the run cannot go on
+	task     string
+	status   status
+	reason   string
+	wait     *Wait
+	halt     bool  // start nothing else
+	recorded bool  // a skip that the lock holds
+	err      error // the run cannot go on
 }
 
 // hear tells the scheduler what became of a task. halt means that nothing new may start.
@@ -479,7 +485,7 @@ func (r *run) hear(ctx context.Context, out outcome) (halt bool, err error) {
 		r.sched.park(out.task, out.reason)
 		r.report.Waiting = append(r.report.Waiting, *out.wait)
 	case skipped:
-		r.sched.skip(out.task, out.reason, r.o.AssumeDone)
+		r.sched.skip(out.task, out.reason, r.o.AssumeDone || out.recorded)
 		r.event("task.skipped", out.task, out.reason, nil)
 	case waiting:
 		r.sched.retry(out.task)

@@ -13,6 +13,7 @@ type Verification struct {
 	Fetch, Build, Test, Landing string
 	Timeout                     time.Duration // of each step; default 30 minutes
 	Tags                        string        // build tags for go
+	NoBuild                     bool          // the test command builds what it needs
 	JUnit                       string        // where a runner other than go test writes its report, a path or pattern
 	GoArgs                      []string      // in the place of the arguments of a plain go test, to run a part of the tests
 }
@@ -77,6 +78,9 @@ func Detect(fsys fs.FS, root string, v Verification) (Runner, error) {
 			}
 		}
 	}
+	if v.NoBuild {
+		r.Build = nil
+	}
 	r.GoTags = v.Tags
 	if len(v.GoArgs) > 0 && r.GoTests {
 		r.GoArgs = v.GoArgs
@@ -119,4 +123,29 @@ func goTest(line string) (bool, []string) {
 		return false, nil
 	}
 	return true, f[2:]
+}
+
+// smallerStep tells whether a task's own verify command may run without being trusted: a go test of packages below the
+// workspace, with flags that choose among the tests. That runs nothing that the whole verification would not run.
+func smallerStep(line string) bool {
+	plain, args := goTest(line)
+	packages := 0
+	for i := 0; plain && i < len(args); i++ {
+		name, _, joined := strings.Cut(strings.TrimLeft(args[i], "-"), "=")
+		switch {
+		case !strings.HasPrefix(args[i], "-"):
+			if args[i] != "." && !strings.HasPrefix(args[i], "./") || strings.Contains(args[i]+"/", "/../") {
+				return false
+			}
+			packages++
+		case name == "run" || name == "skip" || name == "timeout":
+			if !joined {
+				i++
+			}
+		case name == "race" || name == "short" || name == "v":
+		default:
+			return false
+		}
+	}
+	return plain && packages > 0
 }

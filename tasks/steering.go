@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/bmatcuk/doublestar/v4"
 
@@ -63,6 +65,10 @@ func Steer(files []spec.SteeringFile, text string) (chosen []spec.SteeringFile, 
 }
 
 func applies(s spec.SteeringFile, text string, names []string) (bool, string) {
+	keyword := keywordIn(s.Keywords, text)
+	if s.Power != "" && keyword == "" {
+		return false, "no keyword of the power " + s.Power + " stands in the task"
+	}
 	base := path.Base(s.Path)
 	short := strings.TrimSuffix(base, ".md")
 	if mentioned(text, "#"+short) || slices.Contains(names, base) || slices.Contains(names, s.Path) {
@@ -86,7 +92,47 @@ func applies(s spec.SteeringFile, text string, names []string) (bool, string) {
 		}
 		return false, "its description has no word of the task"
 	}
+	if s.Power != "" {
+		return true, "power " + s.Power + ", keyword " + keyword
+	}
 	return true, "always"
+}
+
+// keywordIn is the first keyword that stands in a text as words of its own, in capitals or not.
+func keywordIn(keywords []string, text string) string {
+	text = strings.ToLower(text)
+	for _, k := range keywords {
+		low := strings.ToLower(k)
+		for rest, before := text, ""; ; {
+			left, after, ok := strings.Cut(rest, low)
+			if !ok {
+				break
+			}
+			before += left
+			last, _ := utf8.DecodeLastRuneInString(before)
+			next, _ := utf8.DecodeRuneInString(after)
+			if !wordRune(last) && !wordRune(next) {
+				return k
+			}
+			before, rest = before+low, after
+		}
+	}
+	return ""
+}
+
+func wordRune(r rune) bool {
+	return r != utf8.RuneError && (unicode.IsLetter(r) || unicode.IsDigit(r) || r == '_')
+}
+
+// activePowers names the powers of which something is in the brief.
+func activePowers(chosen []spec.SteeringFile) []string {
+	var names []string
+	for _, s := range chosen {
+		if s.Power != "" && !slices.Contains(names, s.Power) {
+			names = append(names, s.Power)
+		}
+	}
+	return names
 }
 
 // fits tells whether a pattern matches a name, or what lies below it where the name is a directory's.

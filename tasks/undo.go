@@ -26,8 +26,7 @@ type Undone struct {
 // pass its own tests, nothing is changed.
 func Undo(ctx context.Context, o Options, id string) (*Undone, error) {
 	o.Jobs = 1
-	r := &run{o: o, git: gitOf(o), now: o.Repo.Now(o.Now()), place: place(o.Cache, o.Repo.CommonDir), report: &Report{},
-		trees: map[string]Verified{}, kept: map[string]approved{}, gates: map[string]approved{}, known: map[string]bool{}}
+	r := newRun(o)
 	if err := r.open(ctx); err != nil {
 		return nil, err
 	}

@@ -20,12 +20,35 @@ import (
 	"spec.example/spec/internal/guard"
 	"spec.example/spec/internal/sandbox"
 	"spec.example/spec/internal/trace"
+	"spec.example/spec/plan"
 )
 
 // verify builds and tests exactly one tree, in the slot's verify checkout and inside the sandbox. The error is not
 // nil when it could not be done; a tree that does not build or pass is Verified.OK false.
 func (r *run) verify(ctx context.Context, s *slot, tree, task string) (Verified, error) {
 	return r.verifyBy(ctx, s, tree, task, r.o.Verify, tree)
+}
+
+// verifyTask verifies the result of a task: first by the smaller step that the task names with `_Verify:_`, where it may be
+// run, so that what fails there is back with the agent soon; then whole, for only that tells which tests no longer run.
+func (r *run) verifyTask(ctx context.Context, s *slot, h *head, t *plan.Task, result frozen) (Verified, error) {
+	step := ""
+	if task := h.feature.Task(t.ID); task != nil && task.Fields != nil {
+		step = task.Verify
+	}
+	switch {
+	case step == "" || r.o.judged != nil:
+	case !smallerStep(step) || !r.runner.GoTests && !r.runner.Empty():
+		r.event("task.verifying", t.ID, "its own "+strconv.Quote(step)+" is not a go test of packages below the workspace: everything is verified at once", nil)
+	default:
+		by := r.o.Verify
+		by.Test, by.NoBuild = step, true
+		v, err := r.verifyBy(ctx, s, result.tree, t.ID, by, "step "+step+" "+result.tree)
+		if err != nil || r.judge(h, t, v, result.diff) != "" {
+			return v, err
+		}
+	}
+	return r.verify(ctx, s, result.tree, t.ID)
 }
 
 // verifyMerged verifies what is about to land: by the command for landings, where there is one, which always runs whole.
@@ -90,10 +113,19 @@ func (r *run) verified(tree string) (Verified, bool) {
 	return v, ok && v.OK
 }
 
+// remember keeps the latest verifications: as many as tasks can be between their own and their landing, and no more, since
+// each holds a result for every test.
 func (r *run) remember(tree string, v Verified) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if _, again := r.trees[tree]; !again {
+		r.latest = append(r.latest, tree)
+	}
 	r.trees[tree] = v
+	if keep := 4*r.o.Jobs + 8; len(r.latest) > keep {
+		delete(r.trees, r.latest[0])
+		r.latest = r.latest[1:]
+	}
 }
 
 // checkout makes the verify checkout hold the tree, with the user's copied files, after setup where one of its inputs

@@ -32,6 +32,7 @@ type effort struct {
 	requests []string
 	again    bool // the person edited in the slot: no agent this time
 	accepted []byte
+	powers   []string // active ones
 	began    time.Time
 }
 
@@ -134,7 +135,7 @@ func (r *run) try(ctx context.Context, s *slot, e *effort) (out outcome, done bo
 	}
 	var v Verified
 	if failure == "" {
-		if v, err = r.verify(ctx, s, result.tree, e.task); err != nil {
+		if v, err = r.verifyTask(ctx, s, h, t, result); err != nil {
 			return outcome{task: e.task, err: err}, true
 		}
 		r.event("task.verified", e.task, v.Summary, map[string]any{"ok": v.OK})
@@ -333,7 +334,7 @@ func (r *run) agentWork(ctx context.Context, s *slot, h *head, t *plan.Task, e *
 	log = io.MultiWriter(log, &seen)
 	result, err := r.o.Agent.Run(ctx, agent.Job{
 		Feature: h.feature.Name, Task: t.ID, Slot: s.number, Attempt: e.attempt + 1, Dir: filepath.Join(s.work.Path(), filepath.FromSlash(r.o.Root)),
-		Brief: brief, Temp: temp, Hold: r.lock.file(), Log: log,
+		Brief: brief, Powers: e.powers, Temp: temp, Hold: r.lock.file(), Log: log,
 		Env: sandbox.Environment(r.o.Env, r.o.Sandbox.Env, []string{"HOME=" + lookup(r.o.Env, "HOME"), "GOCACHE=" + build,
 			"GOMODCACHE=" + modules, "GOFLAGS=-modcacherw", "XDG_CACHE_HOME=" + caches}),
 		Policy: policy,
@@ -380,7 +381,7 @@ func (c *capped) Write(p []byte) (int, error) {
 
 func (r *run) brief(ctx context.Context, h *head, id string, e *effort) ([]byte, error) {
 	files, _ := spec.Steering(h.fsys, r.o.Root)
-	files = append(files, r.o.Steering...)
+	files = slices.Concat(files, spec.Powers(h.fsys, r.o.Root), r.o.Steering)
 	in := BriefInput{Failure: e.failure, Requests: e.requests, Conflict: e.conflict}
 	in.File = func(name string) ([]byte, error) { return r.git.ReadFile(ctx, h.commit, r.inRoot(name)) }
 	text := TaskText(h.feature, h.feature.Task(id))
@@ -388,6 +389,7 @@ func (r *run) brief(ctx context.Context, h *head, id string, e *effort) ([]byte,
 		text = r.o.Prompt.Text + "\n" + r.o.Prompt.Log
 	}
 	in.Steering, in.Manifest = Steer(files, text)
+	e.powers = activePowers(in.Steering)
 	if data, err := fs.ReadFile(h.fsys, path.Join(r.o.FeatureDir, DecisionsFile)); err == nil {
 		in.Decisions = string(data)
 	}
@@ -568,7 +570,15 @@ func (r *run) act(ctx context.Context, s *slot, e *effort, a approved, result fr
 		if err := drop(); err != nil {
 			return outcome{task: e.task, err: err}, true
 		}
-		return outcome{task: e.task, status: skipped, reason: firstNonEmpty(d.Words, "skipped at its gate")}, true
+		out := outcome{task: e.task, status: skipped, recorded: d.Record, reason: firstNonEmpty(d.Words, "skipped at its gate")}
+		if d.Record {
+			r.landing.Lock()
+			defer r.landing.Unlock()
+			if err := r.recordSkip(ctx, []string{e.task}, firstNonEmpty(d.By, "tty"), d.Words); err != nil {
+				return outcome{task: e.task, err: err}, true
+			}
+		}
+		return out, true
 	}
 	return outcome{task: e.task, status: waiting, halt: true}, true
 }
@@ -634,7 +644,7 @@ func (r *run) gateKept(ctx context.Context, s *slot, e *effort, a approved) (out
 	if err := r.describe(ctx, &result, a.base); err != nil {
 		return outcome{task: a.task, err: err}, true
 	}
-	v, err := r.verify(ctx, s, a.tree, a.task)
+	v, err := r.verifyTask(ctx, s, h, t, result)
 	if err != nil {
 		return outcome{task: a.task, err: err}, true
 	}
@@ -694,7 +704,7 @@ func (r *run) withoutRejected(ctx context.Context, s *slot, e *effort, a approve
 	if len(result.changes) == 0 {
 		return r.count(e, t.Inputs(), "every file was rejected")
 	}
-	v, err := r.verify(ctx, s, tree, e.task)
+	v, err := r.verifyTask(ctx, s, h, t, result)
 	if err != nil {
 		return outcome{task: e.task, err: err}, true
 	}

@@ -43,6 +43,7 @@ type ACP struct {
 // An MCPServer is a tool server that the agent is to start or to connect to.
 type MCPServer struct {
 	Name    string            `json:"-"`
+	Power   string            `json:"-" yaml:",omitempty"` // of which it is a part; it is passed on to tasks that activate this
 	Command string            `json:"command"`
 	Args    []string          `json:"args"`
 	Env     map[string]string `json:"env"`
@@ -69,7 +70,7 @@ func (a *ACP) Run(ctx context.Context, job Job) (Result, error) {
 	if err := os.WriteFile(briefFile, job.Brief, 0o644); err != nil {
 		return Result{}, fmt.Errorf("writing the brief: %v", err)
 	}
-	questions, err := listen(ctx, socketPath(job.Temp), job.Ask)
+	questions, err := listen(ctx, socketPath(job.Temp), Mask(a.Secrets).asking(job.Ask))
 	if err != nil {
 		return Result{}, err
 	}
@@ -236,7 +237,7 @@ func (a *ACP) open(ctx context.Context, conn *acp.ClientSideConnection, job Job,
 		return "", "", fmt.Errorf("starting: %w", err)
 	}
 	servers := append([]acp.McpServer{{Stdio: &acp.McpServerStdio{Name: "spec", Command: a.Self, Args: []string{"mcp"}, Env: variables(env)}}},
-		a.servers(hello.AgentCapabilities.McpCapabilities)...)
+		a.servers(hello.AgentCapabilities.McpCapabilities, job.Powers)...)
 	brief := string(job.Brief)
 	if old, again := a.session(job); old != "" && hello.AgentCapabilities.LoadSession {
 		if _, err := conn.LoadSession(ctx, acp.LoadSessionRequest{SessionId: old, Cwd: job.Dir, McpServers: servers}); err == nil {
@@ -255,11 +256,11 @@ func (a *ACP) open(ctx context.Context, conn *acp.ClientSideConnection, job Job,
 }
 
 // servers are the project's tool servers, as far as the agent can speak to them.
-func (a *ACP) servers(can acp.McpCapabilities) []acp.McpServer {
+func (a *ACP) servers(can acp.McpCapabilities, powers []string) []acp.McpServer {
 	var out []acp.McpServer
 	for _, s := range a.Servers {
 		switch {
-		case s.Off:
+		case s.Off, s.Power != "" && !slices.Contains(powers, s.Power):
 		case s.Command != "":
 			args := append([]string{}, s.Args...)
 			out = append(out, acp.McpServer{Stdio: &acp.McpServerStdio{Name: s.Name, Command: s.Command, Args: args, Env: pairs(s.Env, func(k, v string) acp.EnvVariable { return acp.EnvVariable{Name: k, Value: v} })}})

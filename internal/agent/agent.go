@@ -26,9 +26,10 @@ type Job struct {
 	Task    string
 	Slot    int
 	Attempt int
-	Dir     string // the directory to work in, absolute
-	Brief   []byte // what to do, Markdown
-	Temp    string // private directory with a short path, for the brief's file, the socket and temporary files
+	Dir     string   // the directory to work in, absolute
+	Brief   []byte   // what to do, Markdown
+	Powers  []string // names of the powers whose tool servers the agent gets
+	Temp    string   // private directory with a short path, for the brief's file, the socket and temporary files
 	Env     []string
 	Policy  sandbox.Policy
 	Hold    *os.File // see sandbox.Command

@@ -39,7 +39,7 @@ func (c *Command) Adjusts() bool { return true }
 // Run starts the program and waits for its end. An exit status other than 0 is a failed attempt. A program that ended
 // before the answer to its question came is started again with it.
 func (c *Command) Run(ctx context.Context, job Job) (Result, error) {
-	questions, err := listen(ctx, socketPath(job.Temp), job.Ask)
+	questions, err := listen(ctx, socketPath(job.Temp), Mask(c.Secrets).asking(job.Ask))
 	if err != nil {
 		return Result{}, err
 	}

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"slices"
 	"strings"
@@ -65,6 +66,17 @@ func Secrets(env []string) []string {
 
 // Text returns the text without secrets.
 func (m Mask) Text(text string) string { return sandbox.Hide(text, m...) }
+
+// asking hides secrets in questions: they are shown to a person, logged, and offered to later tasks with their answers.
+func (m Mask) asking(ask func(context.Context, Question) (Answer, error)) func(context.Context, Question) (Answer, error) {
+	return func(ctx context.Context, q Question) (Answer, error) {
+		q.Text = m.Text(q.Text)
+		for i := range q.Choices {
+			q.Choices[i] = m.Text(q.Choices[i])
+		}
+		return ask(ctx, q)
+	}
+}
 
 // Writer masks what is written through it, a line at a time: a secret that is written in two pieces is one all the same.
 // Close writes what is left.

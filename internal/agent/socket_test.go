@@ -133,3 +133,19 @@ func TestMask(t *testing.T) {
 		t.Errorf("got %q, want %q", out.String(), want)
 	}
 }
+
+// A secret that an agent puts into a question, or into a choice, reaches neither the person's screen nor the log.
+func TestQuestionsHoldNoSecret(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "s")
+	s, err := listen(context.Background(), socket, Mask{"hunter2hunter2"}.asking(func(_ context.Context, q Question) (Answer, error) {
+		return Answer{Text: q.Text + "|" + strings.Join(q.Choices, "|")}, nil
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.close()
+	a, err := Ask(context.Background(), socket, Question{Text: "Is hunter2hunter2 right?", Choices: []string{"yes", "no, not hunter2hunter2"}})
+	if err != nil || strings.Contains(a.Text, "hunter2") || !strings.Contains(a.Text, "right?|yes|no, not ") {
+		t.Errorf("the person is shown %q, %v", a.Text, err)
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -53,12 +54,24 @@ func (r *Repo) ReadFile(ctx context.Context, treeish, name string) ([]byte, erro
 	return out, err
 }
 
-// Snapshot reads the files of a tree-ish below the paths into memory.
+// Snapshot reads the files of a tree-ish below the paths into memory; of a path that ends in /*.md only the documents, at any
+// depth.
 func (r *Repo) Snapshot(ctx context.Context, treeish string, paths ...string) (fs.FS, error) {
-	entries, err := r.List(ctx, treeish, paths...)
+	below := slices.Clone(paths)
+	var documents []string // directories of which only these are wanted
+	for i, p := range paths {
+		if dir, ok := strings.CutSuffix(p, "/*.md"); ok {
+			below[i] = dir
+			documents = append(documents, dir+"/")
+		}
+	}
+	entries, err := r.List(ctx, treeish, below...)
 	if err != nil {
 		return nil, err
 	}
+	entries = slices.DeleteFunc(entries, func(e Entry) bool {
+		return !strings.HasSuffix(e.Path, ".md") && slices.ContainsFunc(documents, func(dir string) bool { return strings.HasPrefix(e.Path, dir) })
+	})
 	var want bytes.Buffer
 	var files []Entry
 	for _, e := range entries {

@@ -24,6 +24,7 @@ func (l *Lock) Approve(f *spec.Feature, stage spec.Stage, a Approval) (dropped [
 
 func (l *Lock) settleCriteria(f *spec.Feature) (dropped []string) {
 	var kept []*CriterionFacts
+	stays := map[*CriterionFacts]bool{}
 	for _, r := range f.Criteria() {
 		c := l.Criterion(r.ID)
 		if c == nil {
@@ -31,18 +32,20 @@ func (l *Lock) settleCriteria(f *spec.Feature) (dropped []string) {
 		}
 		c.Approved = r.Hash()
 		kept = append(kept, c)
+		stays[c] = true
 	}
 	for _, c := range l.Criteria {
-		if !slices.Contains(kept, c) && len(c.Tests) > 0 {
+		if !stays[c] && len(c.Tests) > 0 {
 			dropped = append(dropped, fmt.Sprintf("criterion %s and its %d proofs", c.ID, len(c.Tests)))
 		}
 	}
-	l.Criteria = kept
+	l.Criteria, l.criterionAt = kept, nil
 	return dropped
 }
 
 func (l *Lock) settleTasks(f *spec.Feature) (dropped []string) {
 	var kept []*TaskFacts
+	stays := map[*TaskFacts]bool{}
 	for _, leaf := range f.Leaves() {
 		t := l.Task(leaf.ID)
 		if t == nil {
@@ -50,13 +53,14 @@ func (l *Lock) settleTasks(f *spec.Feature) (dropped []string) {
 		}
 		t.Approved = leaf.Hash()
 		kept = append(kept, t)
+		stays[t] = true
 	}
 	for _, t := range l.Tasks {
-		if !slices.Contains(kept, t) && (t.Landed != nil || t.Done != "" || t.Adopted != "") {
+		if !stays[t] && (t.Landed != nil || t.Done != "" || t.Adopted != "") {
 			dropped = append(dropped, "task "+t.ID)
 		}
 	}
-	l.Tasks = kept
+	l.Tasks, l.taskAt = kept, nil
 	return dropped
 }
 
@@ -84,6 +88,11 @@ func (l *Lock) Land(id string, fact Landed, policy string, gates []Gate) {
 	t := l.task(id)
 	t.Landed, t.Policy, t.Gates = &fact, policy, slices.Clone(gates)
 	t.Adopted, t.Done, t.Skipped, t.Again = "", "", "", ""
+}
+
+// Skip records that a person, by the channel tty or flag, leaves a task out.
+func (l *Lock) Skip(id, channel, who, reason string) {
+	l.task(id).Skipped = join([]string{"by", channel, who, reason})
 }
 
 // Clear takes the facts of tasks back.

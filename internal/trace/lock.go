@@ -16,6 +16,8 @@ type Lock struct {
 	Approvals []Approval
 	Criteria  []*CriterionFacts
 	Tasks     []*TaskFacts
+
+	criterionAt, taskAt map[string]int // where the blocks stand that were added one by one; a convenience, never relied on
 }
 
 // An Approval is a person's word on the exact bytes of a stage.
@@ -448,6 +450,7 @@ func (l *Lock) criterion(id string) *CriterionFacts {
 	}
 	c := &CriterionFacts{ID: id}
 	l.Criteria = append(l.Criteria, c)
+	added(&l.criterionAt, id, len(l.Criteria))
 	return c
 }
 
@@ -457,7 +460,33 @@ func (l *Lock) task(id string) *TaskFacts {
 	}
 	t := &TaskFacts{ID: id}
 	l.Tasks = append(l.Tasks, t)
+	added(&l.taskAt, id, len(l.Tasks))
 	return t
+}
+
+// added notes where the last of n blocks stands, if all before it were noted too.
+func added(at *map[string]int, id string, n int) {
+	if *at == nil {
+		*at = map[string]int{}
+	}
+	if len(*at) == n-1 {
+		(*at)[id] = n - 1
+	}
+}
+
+// block finds the block with an id: where it was noted, else by looking at all.
+func block[T any](list []*T, at map[string]int, id string, of func(*T) string) *T {
+	if i, ok := at[id]; ok && i < len(list) && of(list[i]) == id {
+		return list[i]
+	} else if !ok && len(at) == len(list) {
+		return nil
+	}
+	for _, b := range list {
+		if of(b) == id {
+			return b
+		}
+	}
+	return nil
 }
 
 // Approval returns the approval of a stage, or nil.
@@ -472,22 +501,12 @@ func (l *Lock) Approval(s spec.Stage) *Approval {
 
 // Criterion returns the facts of a criterion, or nil.
 func (l *Lock) Criterion(id string) *CriterionFacts {
-	for _, c := range l.Criteria {
-		if c.ID == id {
-			return c
-		}
-	}
-	return nil
+	return block(l.Criteria, l.criterionAt, id, func(c *CriterionFacts) string { return c.ID })
 }
 
 // Task returns the facts of a task, or nil.
 func (l *Lock) Task(id string) *TaskFacts {
-	for _, t := range l.Tasks {
-		if t.ID == id {
-			return t
-		}
-	}
-	return nil
+	return block(l.Tasks, l.taskAt, id, func(t *TaskFacts) string { return t.ID })
 }
 
 // Outcomes says how each settled task came to be so.
