@@ -20,6 +20,7 @@ import (
 type checkOptions struct {
 	feature    string
 	strict     bool
+	kiro       bool
 	format     string
 	baseline   string
 	since      string
@@ -39,6 +40,7 @@ func (a *app) checkVerb() *cobra.Command {
 	}
 	c.Flags().StringVar(&o.feature, "feature", "", "only `FEATURE`")
 	c.Flags().BoolVar(&o.strict, "strict", false, "warnings make the exit status 1 too")
+	c.Flags().BoolVar(&o.kiro, "kiro", false, "what Kiro's own tools would refuse is an error too")
 	c.Flags().StringVar(&o.format, "format", "text", "`FORM` of the answer: text, json, sarif, junit, github, markdown or baseline")
 	c.Flags().StringVar(&o.baseline, "baseline", "", "leave out what `FILE` lists")
 	c.Flags().StringVar(&o.since, "changed-since", "", "leave out what is found in the commit `REV` too")
@@ -73,7 +75,7 @@ func (a *app) checkIn(ctx context.Context, o checkOptions) error {
 
 // checkOnce checks the tree and renders the answer.
 func (a *app) checkOnce(ctx context.Context, root string, o checkOptions) (*check.Report, []byte, error) {
-	options := check.Options{Feature: o.feature, Strict: o.strict, Now: a.w.Now()}
+	options := check.Options{Feature: o.feature, Strict: o.strict, Kiro: o.kiro, Now: a.w.Now()}
 	if o.baseline != "" {
 		data, err := os.ReadFile(a.path(o.baseline))
 		if err != nil {

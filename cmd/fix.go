@@ -12,20 +12,23 @@ import (
 )
 
 func (a *app) fixVerb() *cobra.Command {
-	return &cobra.Command{
+	var kiro bool
+	c := &cobra.Command{
 		Use:   "fix",
 		Short: "Show the mechanical edits that clear findings, and make them on yes",
 		Args:  exactly(),
-		RunE:  func(*cobra.Command, []string) error { return a.fix() },
+		RunE:  func(*cobra.Command, []string) error { return a.fix(kiro) },
 	}
+	c.Flags().BoolVar(&kiro, "kiro", false, "mend what Kiro's own tools would refuse too")
+	return c
 }
 
-func (a *app) fix() error {
+func (a *app) fix(kiro bool) error {
 	root, err := a.workspaceRoot()
 	if err != nil {
 		return err
 	}
-	fixes, err := a.fixes(root)
+	fixes, err := a.fixes(root, kiro)
 	if err != nil {
 		return err
 	}
@@ -66,9 +69,9 @@ type fixes struct {
 }
 
 // fixes looks for findings twice, with the files read in between: what changes while it looks is not edited.
-func (a *app) fixes(root string) (fixes, error) {
+func (a *app) fixes(root string, kiro bool) (fixes, error) {
 	f := fixes{read: map[string][]byte{}}
-	first, err := check.Run(rooted(root), ".", check.Options{Now: a.w.Now()})
+	first, err := check.Run(rooted(root), ".", check.Options{Kiro: kiro, Now: a.w.Now()})
 	if err != nil {
 		return f, undecided("spec list", "%v", err)
 	}
@@ -89,7 +92,7 @@ func (a *app) fixes(root string) (fixes, error) {
 	if len(f.read) == 0 {
 		return f, nil
 	}
-	second, err := check.Run(rooted(root), ".", check.Options{Now: a.w.Now()})
+	second, err := check.Run(rooted(root), ".", check.Options{Kiro: kiro, Now: a.w.Now()})
 	if err != nil {
 		return f, undecided("spec list", "%v", err)
 	}

@@ -60,9 +60,10 @@ func (ds Diagnostics) feature(name string) {
 
 // A reader parses the documents of one directory.
 type reader struct {
-	fsys  fs.FS
-	f     *Feature
-	diags Diagnostics
+	fsys    fs.FS
+	f       *Feature
+	entries []fs.DirEntry // of the feature's directory
+	diags   Diagnostics
 }
 
 func (r *reader) dialect() Dialect {
@@ -71,6 +72,7 @@ func (r *reader) dialect() Dialect {
 	if err != nil {
 		return Kiro
 	}
+	r.entries = entries
 	for _, e := range entries {
 		files[r.f.Dir] = append(files[r.f.Dir], e.Name())
 	}
@@ -96,15 +98,28 @@ func (r *reader) open(name string, stage Stage) *page {
 	full := path.Join(r.f.Dir, name)
 	data, err := readBounded(r.fsys, full)
 	if err != nil {
-		if _, missing := fs.Stat(r.fsys, full); missing == nil {
-			r.diags = append(r.diags, Diagnostic{Code: "SPEC501", Severity: Error, File: full, Message: "cannot be read: " + err.Error(), Hint: "make it a plain file that can be read"})
+		why := err.Error()
+		if _, missing := fs.Stat(r.fsys, full); missing != nil {
+			if !r.link(name) {
+				return nil
+			}
+			why = "it is a link that leads out of the workspace, in a circle, or nowhere"
 		}
+		r.diags = append(r.diags, Diagnostic{Code: "SPEC501", Severity: Error, File: full, Message: "cannot be read: " + why, Hint: "make it a plain file that can be read"})
 		return nil
 	}
 	p := scan(full, data)
 	r.f.Documents = append(r.f.Documents, Document{Stage: stage, Path: full, Data: data, From: 1, To: len(p.lines) + 1})
 	r.fences(p)
 	return p
+}
+
+// link tells whether the feature's directory holds a link of that name.
+func (r *reader) link(name string) bool {
+	if r.entries == nil {
+		r.entries, _ = fs.ReadDir(r.fsys, r.f.Dir) // one that cannot be read holds nothing
+	}
+	return slices.ContainsFunc(r.entries, func(e fs.DirEntry) bool { return e.Name() == name && e.Type()&fs.ModeSymlink != 0 })
 }
 
 // A fileReader is a file system that reads a plain file at once, without being asked for its size before.
@@ -516,7 +531,8 @@ func (r *reader) graph(p *page, waves []json.RawMessage, from, to int) {
 		w, id, ok := readWave(raw, at)
 		if !ok {
 			r.diags = append(r.diags, Diagnostic{Code: "SPEC007", Severity: Error, File: p.path, Line: w.Line, Column: 1, Subject: subject,
-				Message: fmt.Sprintf("wave %d runs nowhere: it is no object with an array of tasks", i), Hint: fmt.Sprintf(`write {"id": %d, "tasks": ["1.1"]}`, i)})
+				Message: fmt.Sprintf("wave %d runs nowhere: it is no object with an array of tasks", i), Hint: fmt.Sprintf(`write {"id": %d, "tasks": ["1.1"]}`, i),
+				Edits: mendWave(p.path, raw, i, at.off)})
 		}
 		if id != nil {
 			if last >= 0 && *id <= lastID {
@@ -536,6 +552,39 @@ func (r *reader) graph(p *page, waves []json.RawMessage, from, to int) {
 		r.f.Waves = append(r.f.Waves, w)
 	}
 }
+
+// mendWave gives the edit that makes a wave of a plain array, or of an object with another key for its tasks.
+func mendWave(file string, raw json.RawMessage, n, offset int) []Edit {
+	var list []json.RawMessage
+	if json.Unmarshal(raw, &list) == nil && list != nil {
+		var ids []string
+		for _, m := range list {
+			if len(m) == 0 || m[0] != '"' && m[0] != '-' && (m[0] < '0' || m[0] > '9') {
+				return nil
+			}
+			id := string(m)
+			if m[0] != '"' {
+				id = `"` + id + `"`
+			}
+			ids = append(ids, id)
+		}
+		return []Edit{{Path: file, Offset: offset, Old: string(raw), New: fmt.Sprintf(`{"id": %d, "tasks": [%s]}`, n, strings.Join(ids, ", "))}}
+	}
+	var object map[string]json.RawMessage
+	if json.Unmarshal(raw, &object) != nil || object["tasks"] != nil {
+		return nil
+	}
+	for _, key := range taskKeys() {
+		old := strconv.Quote(key)
+		if at := bytes.Index(raw, []byte(old)); at >= 0 && len(object[key]) > 0 && object[key][0] == '[' {
+			return []Edit{{Path: file, Offset: offset + at, Old: old, New: `"tasks"`}}
+		}
+	}
+	return nil
+}
+
+// taskKeys are the keys under which waves hold their tasks; Kiro knows the first one only.
+func taskKeys() []string { return []string{"tasks", "taskIds", "task_ids", "items"} }
 
 // waits takes the dependencies that the graph names for a task whose own lines name none.
 func (r *reader) waits(m WaveTask) {
@@ -582,7 +631,7 @@ func readWave(raw json.RawMessage, at position) (w Wave, id *int, ok bool) {
 	var list []json.RawMessage
 	switch {
 	case json.Unmarshal(raw, &object) == nil && object != nil:
-		for _, key := range []string{"tasks", "taskIds", "task_ids", "items"} {
+		for _, key := range taskKeys() {
 			if object[key] != nil && json.Unmarshal(object[key], &list) == nil {
 				break
 			}

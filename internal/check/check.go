@@ -17,6 +17,7 @@ import (
 type Options struct {
 	Feature  string // only this one
 	Strict   bool   // warnings fail too
+	Kiro     bool   // what Kiro's own tools refuse is found too
 	Now      time.Time
 	Baseline []byte // fingerprints of findings to leave out, a line each
 	// BaselineFile is the path of the baseline, for findings about it.
@@ -92,6 +93,9 @@ func Run(fsys fs.FS, root string, o Options) (Report, error) {
 				s.aging()
 			}
 			s.content()
+			if o.Kiro {
+				s.kiro()
+			}
 			for i := range s.found { // packages spec and plan know one feature only
 				s.found[i].Feature = s.feature.Name
 			}

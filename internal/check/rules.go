@@ -52,7 +52,7 @@ func (m Measure) Earns() spec.Severity {
 
 // Rules lists every rule by code. A code is never used again for something else.
 func Rules() []Rule {
-	rules := slices.Concat(documentRules(), qualityRules(), edgeRules(), planRules(), overlapRules(), designRules(),
+	rules := slices.Concat(documentRules(), kiroFormatRules(), qualityRules(), edgeRules(), planRules(), overlapRules(), designRules(),
 		approvalRules(), evidenceRules(), agingRules(), steeringRules(), stackRules(), lockRules())
 	slices.SortFunc(rules, func(a, b Rule) int { return strings.Compare(a.Code, b.Code) })
 	return rules
