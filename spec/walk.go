@@ -6,8 +6,6 @@ import (
 	"path"
 	"slices"
 	"strings"
-
-	ignore "github.com/sabhiram/go-gitignore"
 )
 
 // maxDepth bounds how deep directories are followed.
@@ -16,7 +14,7 @@ const maxDepth = 64
 // ignoring is one .gitignore with the directory that it speaks of.
 type ignoring struct {
 	dir   string
-	rules *ignore.GitIgnore
+	rules *Ignore
 }
 
 // Walk visits the files and directories below root in lexical order, as git would see them: what .gitignore excludes,
@@ -45,7 +43,7 @@ func walk(fsys fs.FS, dir string, depth int, rules []ignoring, fn func(string, f
 	}
 	if slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() == ".gitignore" && e.Type().IsRegular() }) {
 		if data, err := fs.ReadFile(fsys, path.Join(dir, ".gitignore")); err == nil && len(data) < 1<<20 {
-			rules = append(slices.Clip(rules), ignoring{dir: dir, rules: ignore.CompileIgnoreLines(strings.Split(string(data), "\n")...)})
+			rules = append(slices.Clip(rules), ignoring{dir: dir, rules: ParseIgnore(data)})
 		}
 	}
 	for _, e := range entries {
@@ -76,17 +74,15 @@ func walk(fsys fs.FS, dir string, depth int, rules []ignoring, fn func(string, f
 	return nil
 }
 
+// ignored asks the innermost .gitignore first: it may take back what an outer one excludes.
 func ignored(rules []ignoring, name string, isDir bool) bool {
-	for _, r := range rules {
+	for i := len(rules) - 1; i >= 0; i-- {
 		rel := name
-		if r.dir != "." {
-			rel = strings.TrimPrefix(name, r.dir+"/")
+		if rules[i].dir != "." {
+			rel = strings.TrimPrefix(name, rules[i].dir+"/")
 		}
-		if isDir {
-			rel += "/"
-		}
-		if r.rules.MatchesPath(rel) {
-			return true
+		if ignored, decided := rules[i].rules.Match(rel, isDir); decided {
+			return ignored
 		}
 	}
 	return false

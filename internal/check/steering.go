@@ -7,8 +7,6 @@ import (
 	"strings"
 
 	"github.com/bmatcuk/doublestar/v4"
-	ignore "github.com/sabhiram/go-gitignore"
-
 	"spec.example/spec/spec"
 )
 
@@ -123,7 +121,7 @@ func (t *tree) ignoredBy(name string) (string, place) {
 		file := path.Join(dir, ".gitignore")
 		rel := strings.TrimPrefix(name, dir+"/")
 		for n, line := range strings.Split(string(t.read(file)), "\n") {
-			if line = strings.TrimRight(line, "\r"); line != "" && ignore.CompileIgnoreLines(line).MatchesPath(rel) {
+			if line = strings.TrimRight(line, "\r"); hides(line, rel) {
 				return file, place{n + 1, 1, len(line)}
 			}
 		}
@@ -131,4 +129,18 @@ func (t *tree) ignoredBy(name string) (string, place) {
 			return name, place{1, 1, 0}
 		}
 	}
+}
+
+// hides tells whether a line of a .gitignore excludes a file, or a directory that it lies in.
+func hides(line, rel string) bool {
+	g := spec.ParseIgnore([]byte(line))
+	for i := range rel {
+		if rel[i] == '/' {
+			if ignored, _ := g.Match(rel[:i], true); ignored {
+				return true
+			}
+		}
+	}
+	ignored, _ := g.Match(rel, false)
+	return ignored
 }
