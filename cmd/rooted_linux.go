@@ -18,9 +18,9 @@ type quickRoot struct {
 func quickened(root *os.Root, dir string) fs.FS {
 	fd, err := unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return root.FS()
+		return plainFiles{root.FS()}
 	}
-	return quickRoot{FS: root.FS(), fd: fd} // both descriptors live as long as the command
+	return quickRoot{FS: plainFiles{root.FS()}, fd: fd} // both descriptors live as long as the command
 }
 
 func (q quickRoot) open(name string, flags uint64) (int, bool) {
@@ -39,7 +39,10 @@ func (q quickRoot) ReadFile(name string) ([]byte, error) {
 	}
 	defer unix.Close(fd)
 	var st unix.Stat_t
-	if unix.Fstat(fd, &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFREG || st.Size > 1<<30 {
+	if unix.Fstat(fd, &st) == nil && st.Mode&unix.S_IFMT != unix.S_IFREG {
+		return nil, &fs.PathError{Op: "read", Path: name, Err: errNotPlain}
+	}
+	if st.Size > 1<<30 {
 		return fs.ReadFile(q.FS, name)
 	}
 	data := make([]byte, st.Size+1) // one more, to see that it did not grow meanwhile

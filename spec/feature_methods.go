@@ -226,15 +226,30 @@ func normalText(s string) []byte {
 // Hash names the exact words of a requirement or criterion.
 func (r *Requirement) Hash() string { return sum(normalText(r.Text)) }
 
-// Hash names the exact words of a task; the state in its box is not part of it.
+// Hash names the exact words of a task; the state in its box is not part of it, and neither is whether it is indented by
+// tabs or by blanks.
 func (t *Task) Hash() string {
-	text := t.Text
+	text := untabbed(t.Text)
 	if t.BoxOffset >= 0 {
 		if i := strings.IndexByte(text, '['); i >= 0 && i+1 < len(text) {
 			text = text[:i+1] + " " + text[i+2:]
 		}
 	}
 	return sum(normalText(text))
+}
+
+// untabbed writes the indentation of each line in blanks.
+func untabbed(text string) string {
+	if strings.IndexByte(text, '\t') < 0 {
+		return text
+	}
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		width, start := indentation(line)
+		b.WriteString(strings.Repeat(" ", width))
+		b.WriteString(line[start:])
+	}
+	return b.String()
 }
 
 // ApprovedHash names the exact words of a stage, "" where it has no document: line ends LF, no byte order mark, and

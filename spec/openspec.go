@@ -16,8 +16,8 @@ func (r *reader) openspec() {
 			r.openspecDocument(p)
 			f.Title = strings.TrimSuffix(documentTitle(p), " Specification")
 		}
-		r.design(r.optional("design.md", Design))
-		r.tasks(r.optional("tasks.md", Tasks))
+		r.design(r.open("design.md", Design))
+		r.tasks(r.open("tasks.md", Tasks))
 		return
 	}
 	var specs []string
@@ -32,19 +32,12 @@ func (r *reader) openspec() {
 			r.openspecDocument(p)
 		}
 	}
-	proposal := r.optional("proposal.md", Requirements)
-	r.design(r.optional("design.md", Design))
-	r.tasks(r.optional("tasks.md", Tasks))
+	proposal := r.open("proposal.md", Requirements)
+	r.design(r.open("design.md", Design))
+	r.tasks(r.open("tasks.md", Tasks))
 	if f.Title = documentTitle(proposal); strings.HasPrefix(f.Title, "Change: ") {
 		f.Title = strings.TrimPrefix(f.Title, "Change: ")
 	}
-}
-
-func (r *reader) optional(name string, stage Stage) *page {
-	if !exists(r.fsys, path.Join(r.f.Dir, name)) {
-		return nil
-	}
-	return r.open(name, stage)
 }
 
 func (r *reader) openspecDocument(p *page) {

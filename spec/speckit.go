@@ -1,8 +1,6 @@
 package spec
 
 import (
-	"io/fs"
-	"path"
 	"strconv"
 	"strings"
 )
@@ -19,8 +17,8 @@ func (r *reader) speckit() {
 	if design != nil {
 		f.Sections = sections(design)
 	}
-	if full := path.Join(f.Dir, "design.md"); exists(r.fsys, full) {
-		r.design(r.open("design.md", Design))
+	if more := r.open("design.md", Design); more != nil {
+		r.design(more)
 	}
 	r.tasks(tasks)
 	if tasks != nil {
@@ -37,11 +35,6 @@ func (r *reader) speckit() {
 	if req != nil {
 		f.Title = documentTitle(req)
 	}
-}
-
-func exists(fsys fs.FS, name string) bool {
-	_, err := fs.Stat(fsys, name)
-	return err == nil
 }
 
 func (r *reader) speckitSpec(p *page) {

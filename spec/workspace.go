@@ -29,13 +29,16 @@ func Workspaces(fsys fs.FS, root string) ([]Workspace, Diagnostics) {
 	var diags Diagnostics
 	files := map[string][]string{} // directory → names of interest
 	var dirs []string
+	deep := strings.Count(path.Clean(root), "/") + maxDepth
 	err := Walk(fsys, root, func(name string, d fs.DirEntry) error {
 		if d.IsDir() {
 			dirs = append(dirs, name)
+			if strings.Count(name, "/") >= deep {
+				diags = append(diags, Diagnostic{Code: "SPEC501", Severity: Note, File: name, Message: fmt.Sprintf("directories are looked at %d levels deep, and what is in this one is not", maxDepth), Hint: "move the specifications up"})
+			}
 			return nil
 		}
-		switch d.Name() {
-		case "requirements.md", "bugfix.md", "design.md", "tasks.md", "spec.json", "spec.md", "plan.md", "proposal.md":
+		if documentName(d.Name()) {
 			dir := path.Dir(name)
 			files[dir] = append(files[dir], d.Name())
 		}
@@ -43,6 +46,11 @@ func Workspaces(fsys fs.FS, root string) ([]Workspace, Diagnostics) {
 	})
 	if err != nil {
 		diags = append(diags, Diagnostic{Code: "SPEC501", Severity: Error, File: root, Message: "the directory cannot be read: " + err.Error()})
+	}
+	for _, dir := range dirs {
+		if len(files[dir]) == 0 && amongSpecs(dir) {
+			diags = append(diags, odd(fsys, dir, files)...)
+		}
 	}
 	for _, dir := range append([]string{path.Clean(root)}, dirs...) {
 		dialect, at, ok := classify(fsys, dir, files)
@@ -64,6 +72,40 @@ func Workspaces(fsys fs.FS, root string) ([]Workspace, Diagnostics) {
 	}
 	slices.SortFunc(out, func(a, b Workspace) int { return strings.Compare(a.Root, b.Root) })
 	return out, diags
+}
+
+func documentName(name string) bool {
+	switch name {
+	case "requirements.md", "bugfix.md", "design.md", "tasks.md", "spec.json", "spec.md", "plan.md", "proposal.md":
+		return true
+	}
+	return false
+}
+
+// amongSpecs tells whether a directory lies where specifications do.
+func amongSpecs(dir string) bool {
+	return strings.HasSuffix(path.Dir(dir), "specs") || strings.HasSuffix(dir, ".kiro/specs") || strings.Contains(dir, ".kiro/specs/") || strings.Contains("/"+dir, "/openspec/")
+}
+
+// odd looks at a directory among specifications in which the walk saw no document: documents that are links or no plain
+// files make it one all the same, and what cannot be read, or is a link to a directory, is told.
+func odd(fsys fs.FS, dir string, files map[string][]string) (diags Diagnostics) {
+	entries, err := fs.ReadDir(fsys, dir)
+	if err != nil {
+		return Diagnostics{{Code: "SPEC501", Severity: Warning, File: dir, Message: "the directory cannot be read: " + err.Error(), Hint: "make it readable"}}
+	}
+	for _, e := range entries {
+		switch {
+		case e.IsDir() || e.Type().IsRegular():
+		case documentName(e.Name()):
+			files[dir] = append(files[dir], e.Name())
+		case e.Type()&fs.ModeSymlink != 0:
+			if info, err := fs.Stat(fsys, path.Join(dir, e.Name())); err != nil || info.IsDir() {
+				diags = append(diags, Diagnostic{Code: "SPEC501", Severity: Note, File: path.Join(dir, e.Name()), Message: "it is a link, and links to directories are not followed", Hint: "name the directory itself: spec show PATH"})
+			}
+		}
+	}
+	return diags
 }
 
 // classify says whether a directory is a feature (counting rules, section 1) and which workspace it belongs to.
