@@ -145,14 +145,22 @@ func newBench(tb testing.TB, n, files int, depends func(i int) []int) *bench {
 	for i := range files {
 		write(fmt.Sprintf("repo/src/d%d/f%d.txt", i/200, i), fmt.Sprintln("file", i))
 	}
-	feature, _ := spec.Parse(os.DirFS(x.dir), ".kiro/specs/f")
-	lock := &trace.Lock{}
-	lock.Approve(feature, spec.Tasks, trace.Approval{Stage: spec.Tasks, Hash: spec.ApprovedHash(feature, spec.Tasks), Blob: "0000", Channel: "tty", Who: "Ada", Date: "2026-01-01"})
-	write("repo/.kiro/specs/f/spec.lock", string(lock.Bytes()))
+	x.approve(tb)
 	x.git(tb, "init", "-q")
 	x.git(tb, "add", ".")
 	x.git(tb, "commit", "-qm", "start")
 	return x
+}
+
+// approve writes a lock in which the tasks are approved as they are.
+func (x *bench) approve(tb testing.TB) {
+	tb.Helper()
+	feature, _ := spec.Parse(os.DirFS(x.dir), ".kiro/specs/f")
+	lock := &trace.Lock{}
+	lock.Approve(feature, spec.Tasks, trace.Approval{Stage: spec.Tasks, Hash: spec.ApprovedHash(feature, spec.Tasks), Blob: "0000", Channel: "tty", Who: "Ada", Date: "2026-01-01"})
+	if err := os.WriteFile(filepath.Join(x.dir, ".kiro/specs/f/spec.lock"), lock.Bytes(), 0o644); err != nil {
+		tb.Fatal(err)
+	}
 }
 
 func (x *bench) git(tb testing.TB, args ...string) string {

@@ -282,7 +282,7 @@ func (r *run) said(task string, said agent.Result) {
 	if r.words == nil {
 		r.words = map[string]agent.Result{}
 	}
-	r.words[task] = said
+	r.words[strings.Clone(task)] = said // else the key would keep the whole document that it was cut from
 }
 
 func (r *run) lastWords(task string) agent.Result {
