@@ -124,6 +124,7 @@ func sameLine(line, heading string) bool { return line == heading }
 var (
 	kiroRequirement   = lazy(`^### Requirement \d+:`)
 	kiroNumbered      = lazy(`^\s*#{1,6}\s+\**Requirement\s+(\d+)\**\s*[-–—.:：)]*\s*(.*?)\**$`)
+	kiroBehavior      = lazy(`(?i)^#{2,4}\s+(?:Current|Expected|Unchanged) Behavior\b`)
 	kiroValidates     = lazy(`\*\*Validates:\s*Requirements\s+[\d.,\s]+\*\*`)
 	kiroProperty      = lazy(`^(?:### )?Property \d+:`)
 	kiroPropertyLike  = lazy(`^(?:### )?Property\b`)
@@ -141,6 +142,10 @@ var (
 )
 
 func (k *kiroForm) requirements() {
+	if i := slices.IndexFunc(k.lines, kiroBehavior.get().MatchString); i >= 0 {
+		k.refuse("bugfix/wrong-file", spec.Error, i, "Kiro reads what a bug does, and what it ought to do, in bugfix.md only", "rename requirements.md to bugfix.md")
+		return
+	}
 	k.headings(sameLine, []wanted{
 		{"# Requirements Document", "requirements/missing-title", spec.Error},
 		{"## Introduction", "requirements/missing-introduction", spec.Error},
@@ -285,7 +290,7 @@ func (k *kiroForm) properties() {
 			close()
 			last, validated, some = i, false, true
 		case kiroPropertyLike.get().MatchString(line):
-			k.refuse("design/malformed-property-heading", spec.Error, i, "Kiro does not see this property", "write ### Property N: Title")
+			k.refuse("design/malformed-property-heading", spec.Error, i, "Kiro takes this for a property, and finds no number", "write ### Property N: Title")
 		}
 		validated = validated || kiroValidates.get().MatchString(line)
 	}

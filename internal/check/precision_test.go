@@ -17,7 +17,7 @@ import (
 )
 
 var (
-	draw = flag.String("draw", "", "print the findings of this rule that are to be read, from the corpus")
+	draw = flag.String("draw", "", "print the findings of this rule that are to be read, from the corpus; of \"errors\", errors of any rule")
 	seed = flag.Uint64("seed", 8, "the seed that findings are drawn by")
 )
 
@@ -44,7 +44,7 @@ func corpusFindings(t *testing.T) map[string]spec.Diagnostics {
 		if !e.IsDir() {
 			continue
 		}
-		report, err := check.Run(os.DirFS(filepath.Join(dir, e.Name())), ".", check.Options{Now: time.Unix(1790000000, 0)})
+		report, err := check.Run(os.DirFS(filepath.Join(dir, e.Name())), ".", check.Options{Kiro: true, Now: time.Unix(1790000000, 0)})
 		if err != nil {
 			t.Errorf("%s: %v", e.Name(), err)
 		}
@@ -73,7 +73,11 @@ func TestDraw(t *testing.T) {
 	}
 	found := corpusFindings(t)
 	fmt.Printf("seed %d, %d findings\n", *seed, len(found[*draw]))
-	for _, d := range drawn(found[*draw], guessing()[*draw], *seed) {
+	list := drawn(found[*draw], guessing()[*draw], *seed)
+	if *draw == "errors" {
+		list = drawnErrors(found)
+	}
+	for _, d := range list {
 		fmt.Printf("%s\t%s:%d\t%s\t%s\n", d.Code, d.File, d.Line, d.Subject, d.Message)
 		if data, err := os.ReadFile(filepath.Join("..", "..", "..", "shared", "corpus", d.File)); err == nil {
 			lines := strings.Split(string(data), "\n")
