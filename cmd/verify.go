@@ -57,10 +57,11 @@ func (a *app) verifyVerb() *cobra.Command {
 type proof struct {
 	Criterion string   `json:"criterion"`
 	Text      string   `json:"text"`
-	Tests     []string `json:"tests"`
-	Result    string   `json:"result"` // passed, failed, flaky, timed out, skipped, not run, no test
-	Breaks    string   `json:"breaks"` // noticed by the tests, of those that spec prove made; "" for none
-	Problem   string   `json:"problem,omitempty"`
+	Tests     []string `json:"tests"` // file and name
+	names     []string
+	Result    string `json:"result"` // passed, failed, flaky, timed out, skipped, not run, no test
+	Breaks    string `json:"breaks"` // noticed by the tests, of those that spec prove made; "" for none
+	Problem   string `json:"problem,omitempty"`
 }
 
 type verification struct {
@@ -265,7 +266,7 @@ func (a *app) coverageTarget(t *target) int {
 func (a *app) proofOf(t *target, run *tasks.VerifiedTree, c *spec.Requirement, unsteady map[string]bool) proof {
 	p := proof{Criterion: c.ID, Text: c.Text, Tests: []string{}, Result: "passed"}
 	for _, test := range run.Index.Tests(t.feature.Name, c.ID) {
-		p.Tests = append(p.Tests, test.File+" "+test.Name)
+		p.Tests, p.names = append(p.Tests, test.File+" "+test.Name), append(p.names, test.Name)
 		r := run.Results.Of(test)
 		if unsteady[test.File+" "+test.Name] {
 			r = trace.Flaky
@@ -315,14 +316,10 @@ func (a *app) showVerification(v verification, run *tasks.VerifiedTree) error {
 	fmt.Fprintf(w, "CRITERION\tRESULT\tBREAKS\tTESTS\n")
 	proven := 0
 	for _, p := range v.Criteria {
-		names := make([]string, len(p.Tests))
-		for i, t := range p.Tests {
-			names[i] = t[strings.LastIndexByte(t, ' ')+1:]
-		}
 		if p.Result == "passed" {
 			proven++
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", p.Criterion, p.Result, first(p.Breaks, "-"), clean(strings.Join(names, ", ")))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", p.Criterion, p.Result, first(p.Breaks, "-"), clean(strings.Join(p.names, ", ")))
 	}
 	if err := w.Flush(); err != nil {
 		return err
@@ -343,8 +340,11 @@ func (a *app) showVerification(v verification, run *tasks.VerifiedTree) error {
 	if v.Written {
 		fmt.Fprintf(a.w.Stdout, "spec.lock now holds what was seen; commit it, or use --commit\n")
 	}
-	if !run.OK {
+	switch {
+	case !run.OK:
 		fmt.Fprintf(a.w.Stdout, "\n%s\n", clean(run.Failure))
+	case run.Results.Counts() == (trace.Counts{}) && len(run.Steps) > 0 && proven < len(v.Criteria):
+		a.progress("spec: hint: %s", "verify: {preset: NAME} in .kiro/spec.yaml, where the runner is one of "+strings.Join(tasks.Presets(), ", ")+", or verify.junit for another: a status alone tells nothing of single tests")
 	}
 	return nil
 }

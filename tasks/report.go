@@ -5,22 +5,23 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"spec.example/spec/internal/trace"
 )
 
 // reports lists the test reports that lie in the verify checkout, for the pattern of the configuration.
 func (e *execution) reports() ([]string, error) {
-	if e.r.o.Verify.JUnit == "" || e.runner.GoTests {
+	if e.runner.JUnit == "" || e.runner.GoTests {
 		return nil, nil
 	}
-	pattern := filepath.FromSlash(e.r.o.Verify.JUnit)
+	pattern := filepath.FromSlash(e.runner.JUnit)
 	if !filepath.IsLocal(pattern) {
-		return nil, fmt.Errorf("verify.junit: %s is not a path inside the project", e.r.o.Verify.JUnit)
+		return nil, fmt.Errorf("verify.junit: %s is not a path inside the project", e.runner.JUnit)
 	}
 	found, err := filepath.Glob(filepath.Join(e.dir, pattern))
 	if err != nil {
-		return nil, fmt.Errorf("verify.junit: %s is no pattern: %v", e.r.o.Verify.JUnit, err)
+		return nil, fmt.Errorf("verify.junit: %s is no pattern: %v", e.runner.JUnit, err)
 	}
 	return found, nil
 }
@@ -40,7 +41,7 @@ func (e *execution) noReports(v *Verified) error {
 // readReports takes the results of single tests from what the run wrote. A run that was to write a report and did not
 // has proved nothing.
 func (e *execution) readReports(v *Verified) error {
-	if e.r.o.Verify.JUnit == "" || e.runner.GoTests || len(e.runner.Test) == 0 {
+	if e.runner.JUnit == "" || e.runner.GoTests || len(e.runner.Test) == 0 {
 		return nil
 	}
 	found, err := e.reports()
@@ -63,7 +64,7 @@ func (e *execution) readReports(v *Verified) error {
 	if len(readers) == 0 {
 		if v.OK {
 			v.OK, v.Summary = false, "no test report"
-			v.Failure = fmt.Sprintf("no file matches verify.junit (%s) after %s", e.r.o.Verify.JUnit, e.runner.Test[0])
+			v.Failure = fmt.Sprintf("no file matches verify.junit (%s) after %s", e.runner.JUnit, e.runner.Test[0])
 		}
 		return nil
 	}
@@ -87,19 +88,46 @@ type preset struct {
 	name, test, junit string
 }
 
+// reportFile is where runners are told to write what became of each test.
+const reportFile = ".spec-junit.xml"
+
 // presets are the runners whose reports are known.
 func presets() []preset {
-	const report = ".spec-junit.xml"
 	return []preset{
-		{"vitest", "npx --no -- vitest run --reporter=default --reporter=junit --outputFile.junit=" + report, report},
-		{"jest", "JEST_JUNIT_OUTPUT_FILE=" + report + " JEST_JUNIT_ADD_FILE_ATTRIBUTE=true npx --no -- jest --ci --reporters=default --reporters=jest-junit", report},
-		{"pytest", "python3 -m pytest --junitxml=" + report, report},
+		{"vitest", "npx --no -- vitest run --reporter=default --reporter=junit --outputFile.junit=" + reportFile, reportFile},
+		{"jest", "JEST_JUNIT_OUTPUT_FILE=" + reportFile + " JEST_JUNIT_ADD_FILE_ATTRIBUTE=true npx --no -- jest --ci --reporters=default --reporters=jest-junit", reportFile},
+		{"node", "node --test " + nodeReports, reportFile},
+		{"mocha", "npx --no -- mocha --reporter xunit --reporter-option output=" + reportFile, reportFile},
+		{"pytest", "python3 -m pytest --junitxml=" + reportFile, reportFile},
 		{"cargo-nextest", "cargo nextest run --offline --all-targets", "target/nextest/default/junit.xml"},
 		{"maven", "mvn -B -o test", "target/surefire-reports/TEST-*.xml"},
 		{"gradle", "./gradlew --offline test", "build/test-results/test/*.xml"},
-		{"phpunit", "vendor/bin/phpunit --log-junit " + report, report},
-		{"rspec", "bundle exec rspec --format progress --format RspecJunitFormatter --out " + report, report},
+		{"phpunit", "vendor/bin/phpunit --log-junit " + reportFile, reportFile},
+		{"rspec", "bundle exec rspec --format progress --format RspecJunitFormatter --out " + reportFile, reportFile},
 	}
+}
+
+const nodeReports = "--test-reporter=spec --test-reporter-destination=stdout --test-reporter=junit --test-reporter-destination=" + reportFile
+
+// reporting is the line of a package's test script with a report asked for, or "" where the script is not one plain call of
+// a runner that is known, or the runner needs a module for it that the package does not have.
+func reporting(script string, has func(module string) bool) string {
+	name, rest, _ := strings.Cut(strings.TrimSpace(script), " ")
+	if strings.ContainsAny(script, "|&;<>$`()\\\n") || strings.Contains(rest, "reporter") {
+		return ""
+	}
+	rest = strings.TrimSpace(rest)
+	switch {
+	case name == "vitest" && !strings.HasPrefix(rest, "bench"):
+		return strings.TrimSpace("npx --no -- vitest run --reporter=default --reporter=junit --outputFile.junit=" + reportFile + " " + strings.TrimSpace(strings.TrimPrefix(rest, "run")))
+	case name == "jest" && has("jest-junit"):
+		return strings.TrimSpace("JEST_JUNIT_OUTPUT_FILE=" + reportFile + " JEST_JUNIT_ADD_FILE_ATTRIBUTE=true npx --no -- jest --ci --reporters=default --reporters=jest-junit " + rest)
+	case name == "mocha":
+		return strings.TrimSpace("npx --no -- mocha --reporter xunit --reporter-option output=" + reportFile + " " + rest)
+	case name == "node" && (rest == "--test" || strings.HasPrefix(rest, "--test ")):
+		return strings.TrimSpace("node --test " + nodeReports + strings.TrimPrefix(rest, "--test"))
+	}
+	return ""
 }
 
 // Presets lists the names of the runners that verify.preset may name.

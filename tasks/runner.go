@@ -1,6 +1,7 @@
 package tasks
 
 import (
+	"encoding/json"
 	"fmt"
 	"io/fs"
 	"path"
@@ -27,6 +28,7 @@ type Runner struct {
 	GoTests bool     // the test line is `go test` and gives a result for each test
 	GoArgs  []string // its arguments
 	GoTags  string
+	JUnit   string // where another runner writes its report, a path or pattern; "" for nowhere
 }
 
 // A Line is one command: a program with its arguments, or a shell line.
@@ -68,6 +70,7 @@ func Detect(fsys fs.FS, root string, v Verification) (Runner, error) {
 		}
 		*set.to = []Line{{Shell: set.line}}
 		if set.name == "test" {
+			r.JUnit = ""
 			r.GoTests, r.GoArgs = goTest(set.line)
 			r.From = "configuration"
 			if v.Build == "" && !r.GoTests {
@@ -77,6 +80,9 @@ func Detect(fsys fs.FS, root string, v Verification) (Runner, error) {
 				r.Fetch = nil
 			}
 		}
+	}
+	if v.JUnit != "" {
+		r.JUnit = v.JUnit
 	}
 	if v.NoBuild {
 		r.Build = nil
@@ -102,18 +108,38 @@ func detect(fsys fs.FS, root string) Runner {
 		return Runner{From: "Cargo.toml", Fetch: argv("cargo", "fetch"), Build: argv("cargo", "build", "--offline", "--all-targets"), Test: argv("cargo", "test", "--offline")}
 	case has("package.json"):
 		r := Runner{From: "package.json", Test: argv("npm", "test")}
+		if line := packageTest(fsys, root); line != "" {
+			r.Test, r.JUnit = []Line{{Shell: line}}, reportFile
+		}
 		if has("package-lock.json") {
 			r.Fetch = argv("npm", "ci", "--ignore-scripts")
 		}
 		return r
 	case has("pyproject.toml"):
-		return Runner{From: "pyproject.toml", Test: argv("python3", "-m", "pytest")}
+		return Runner{From: "pyproject.toml", Test: argv("python3", "-m", "pytest", "--junitxml="+reportFile), JUnit: reportFile}
 	case has("Makefile"):
 		if data, err := fs.ReadFile(fsys, path.Join(root, "Makefile")); err == nil && strings.Contains("\n"+string(data), "\ntest:") {
 			return Runner{From: "Makefile", Test: argv("make", "test")}
 		}
 	}
 	return Runner{}
+}
+
+// packageTest is the test script of a package with a report asked for; see reporting.
+func packageTest(fsys fs.FS, root string) string {
+	data, err := fs.ReadFile(fsys, path.Join(root, "package.json"))
+	if err != nil || len(data) > 1<<20 {
+		return ""
+	}
+	var p struct {
+		Scripts         map[string]string
+		Dependencies    map[string]string
+		DevDependencies map[string]string
+	}
+	if json.Unmarshal(data, &p) != nil || p.Scripts["pretest"] != "" || p.Scripts["posttest"] != "" {
+		return ""
+	}
+	return reporting(p.Scripts["test"], func(module string) bool { return p.Dependencies[module] != "" || p.DevDependencies[module] != "" })
 }
 
 // goTest tells whether a line is a plain `go test` whose results can be read test by test, and its arguments.
