@@ -316,7 +316,7 @@ func (a *app) proveFeature(ctx context.Context, p *mutate.Prover, index *trace.I
 		}
 		if len(tests) > 0 {
 			a.progress("criterion %s: %s", c.ID, strings.Join(line.Tests, ", "))
-			result, err := p.Prove(ctx, tests, named(c.Text), t.feature.Name+"/"+c.ID)
+			result, err := p.Prove(ctx, tests, mutate.Criterion{Name: t.feature.Name + "/" + c.ID, Numbers: named(c.Text), Code: taggedCode(t, index, c.ID)})
 			if err != nil {
 				if ctx.Err() != nil {
 					return r, &failure{exitInterrupted, fmt.Errorf("interrupted; nothing was written"), ""}
@@ -346,6 +346,14 @@ func (a *app) proveFeature(ctx context.Context, p *mutate.Prover, index *trace.I
 	}
 	r.Written = true
 	return r, nil
+}
+
+// taggedCode is the code that is tagged for a criterion.
+func taggedCode(t *target, index *trace.Index, id string) (out []mutate.Range) {
+	for _, r := range index.Lines(t.feature.Name, id) {
+		out = append(out, mutate.Range{File: filepath.Join(t.root, filepath.FromSlash(r.File)), From: r.From, To: r.To})
+	}
+	return out
 }
 
 // recordProof writes what was seen into the lock, or with --replay compares; aged says that the lock's proof is of other

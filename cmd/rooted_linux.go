@@ -63,6 +63,36 @@ func (q quickRoot) ReadFile(name string) ([]byte, error) {
 	return fs.ReadFile(q.FS, name)
 }
 
+// ReadInto reads a plain file into a buffer; see spec.ReadInto.
+func (q quickRoot) ReadInto(name string, buf []byte, most int64) (data, grown []byte, ok bool) {
+	fd, ok := q.open(name, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY)
+	if !ok {
+		return nil, buf, false
+	}
+	defer unix.Close(fd)
+	for n := 0; ; {
+		if n == len(buf) {
+			if int64(n) > most {
+				return nil, buf, true
+			}
+			buf = append(buf, make([]byte, max(len(buf), 4096))...)
+		}
+		m, err := unix.Read(fd, buf[n:])
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err != nil:
+			return nil, buf, false
+		}
+		if n += m; m == 0 {
+			if int64(n) > most {
+				return nil, buf, true
+			}
+			return buf[:n], buf, true
+		}
+	}
+}
+
 // ReadDir lists a directory in order.
 func (q quickRoot) ReadDir(name string) ([]fs.DirEntry, error) {
 	fd, ok := q.open(name, unix.O_RDONLY|unix.O_DIRECTORY)

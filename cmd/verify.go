@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path"
 	"path/filepath"
@@ -48,7 +49,7 @@ func (a *app) verifyVerb() *cobra.Command {
 	c.Flags().BoolVar(&o.commit, "commit", false, "commit spec.lock where it changed")
 	c.Flags().StringVar(&o.criterion, "criterion", "", "only the tests of criterion `ID`")
 	c.Flags().StringVar(&o.since, "changed-since", "", "only the tests of criteria whose words, tests or code are not those of the commit `REV`")
-	c.Flags().StringVar(&o.results, "results", "", "run nothing: read `FILE`, what go test -json wrote of this very tree (for a CI that has run the tests)")
+	c.Flags().StringVar(&o.results, "results", "", "run nothing: read `FILE`, what go test -json wrote of this very tree (for a CI that runs the tests itself); - is standard input")
 	c.Flags().BoolVar(&o.tagged, "tagged", false, "only tests that are tagged for criteria")
 	return c
 }
@@ -149,13 +150,13 @@ func (a *app) verifyFeatures(ctx context.Context, repo *git.Repo, targets []*tar
 // readResults takes the results of a run that somebody else made of the checkout as it is, with what no package reported
 // left out: a criterion whose tests are not among them gets no fact.
 func (a *app) readResults(root, file string) (*tasks.VerifiedTree, error) {
-	f, err := os.Open(a.path(file))
+	in, err := a.results(file)
 	if err != nil {
 		return nil, undecided("go test -json ./... > "+file, "reading the results: %v", err)
 	}
-	defer f.Close()
+	defer in.Close()
 	run := &tasks.VerifiedTree{Coverage: -1}
-	if run.Results, err = trace.ReadGoTest(f); err != nil {
+	if run.Results, err = trace.ReadGoTest(in); err != nil {
 		return nil, undecided("go test -json ./... > "+file, "reading the results: %v", err)
 	}
 	if run.Index, err = trace.Scan(rooted(root), "."); err != nil {
@@ -168,6 +169,17 @@ func (a *app) readResults(root, file string) (*tasks.VerifiedTree, error) {
 	run.OK, run.Summary = len(run.Results.Failed()) == 0, counts.String()
 	run.Failure = run.Results.Failures(40)
 	return run, nil
+}
+
+// results opens the results of a run: of a file, or of a run that goes on, whose output is shown meanwhile.
+func (a *app) results(file string) (io.ReadCloser, error) {
+	if file != "-" {
+		return os.Open(a.path(file))
+	}
+	if a.quiet {
+		return io.NopCloser(a.w.Stdin), nil
+	}
+	return io.NopCloser(trace.Follow(a.w.Stdin, a.w.Stderr)), nil
 }
 
 // managed lists the features to verify: the one that is named, or every one of the workspace that has a lock.

@@ -20,7 +20,12 @@ type ignoring struct {
 // Walk visits the files and directories below root in lexical order, as git would see them: what .gitignore excludes,
 // .git itself, repositories inside the repository, and links are left out. fn may return fs.SkipDir for a directory.
 func Walk(fsys fs.FS, root string, fn func(name string, d fs.DirEntry) error) error {
-	err := walk(fsys, path.Clean(root), 0, nil, fn)
+	var err error
+	if r, ok := fsys.(*remembered); ok {
+		err = r.walk(root, fn)
+	} else {
+		err = walk(fsys, path.Clean(root), 0, nil, fn)
+	}
 	if errors.Is(err, fs.SkipAll) {
 		return nil
 	}

@@ -57,10 +57,12 @@ type subject struct {
 
 // Run checks every workspace below root of fsys.
 func Run(fsys fs.FS, root string, o Options) (Report, error) {
+	fsys = spec.Remember(fsys)
 	workspaces, diags := spec.Workspaces(fsys, root)
 	report := Report{Strict: o.Strict, Findings: diags}
 	var index *trace.Index
 	var names []string // of every feature, archived or not
+	var features []*spec.Feature
 	tree, err := readTree(fsys, root)
 	if err != nil {
 		return report, fmt.Errorf("reading the tree: %v", err)
@@ -102,6 +104,7 @@ func Run(fsys fs.FS, root string, o Options) (Report, error) {
 			report.Suppressed = append(report.Suppressed, s.waive(o.Now)...)
 			report.Findings = append(report.Findings, s.found...)
 			report.Features++
+			features = append(features, s.feature)
 		}
 		report.Findings = append(report.Findings, steering(tree, w.Root)...)
 	}
@@ -123,6 +126,7 @@ func Run(fsys fs.FS, root string, o Options) (Report, error) {
 		if err := report.since(root, o); err != nil {
 			return report, err
 		}
+		report.Findings = append(report.Findings, locksGone(o.Before, fsys, features)...)
 	}
 	report.baseline(o)
 	report.Findings.Sort()

@@ -238,6 +238,7 @@ func TestEachRule(t *testing.T) {
 	}
 	fired["SPEC204"] = true // beside SPEC201
 	fired["SPEC006"] = true // with --kiro only: testdata/script/kiroformat.txtar
+	fired["SPEC505"] = true // TestLockGone
 	for _, r := range check.Rules() {
 		if !fired[r.Code] {
 			t.Errorf("%s %s has no row", r.Code, r.Name)
@@ -249,5 +250,19 @@ func TestEachRule(t *testing.T) {
 func TestAgreementGivesNothing(t *testing.T) {
 	if r := run(t, locked(t, files()), check.Options{}); len(r.Findings) > 0 {
 		t.Errorf("%+v", r.Findings)
+	}
+}
+
+// A lock that is deleted hides all that it said; beside the commit before, its absence is seen.
+func TestLockGone(t *testing.T) {
+	before := tree(locked(t, files()))
+	if got := places(run(t, files(), check.Options{Before: before}), "SPEC505"); !slices.Equal(got, []string{requirements + ":1:1"}) {
+		t.Errorf("SPEC505 fired at %v", got)
+	}
+	if r := run(t, locked(t, files()), check.Options{Before: before}); len(r.Findings) > 0 {
+		t.Errorf("the lock is there: %v", r.Findings)
+	}
+	if got := places(run(t, files(), check.Options{Before: tree(files())}), "SPEC505"); len(got) > 0 {
+		t.Errorf("there was no lock: %v", got)
 	}
 }

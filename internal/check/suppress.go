@@ -2,6 +2,8 @@ package check
 
 import (
 	"fmt"
+	"io/fs"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -28,7 +30,26 @@ func lockRules() []Rule {
 			Text:  "A suppression has no date or no reason, is past its date, or suppresses nothing any more. The same goes for a line of a baseline, so that its counts only fall.",
 			Wrong: `<!-- spec:ignore SPEC105 until=2020-01-31 reason="…" -->`,
 			Right: "mend the finding"},
+		{Code: "SPEC505", Name: "lock-gone", Severity: spec.Error,
+			Text:  "A feature had a spec.lock in the commit that --changed-since names, and has none now: nothing of it is checked any more. A tree alone cannot show that.",
+			Wrong: "git rm .kiro/specs/F/spec.lock",
+			Right: "git checkout REV -- .kiro/specs/F/spec.lock"},
 	}
+}
+
+// locksGone finds the features that lost their lock since another tree.
+func locksGone(before, now fs.FS, features []*spec.Feature) (found spec.Diagnostics) {
+	for _, f := range features {
+		name := path.Join(f.Dir, "spec.lock")
+		if _, err := fs.Stat(now, name); err == nil || len(f.Documents) == 0 {
+			continue
+		}
+		if _, err := fs.Stat(before, name); err == nil {
+			found = append(found, spec.Diagnostic{Code: "SPEC505", Severity: severityOf("SPEC505"), File: f.Documents[0].Path, Line: 1, Column: 1, Feature: f.Name, Subject: f.Name,
+				Message: fmt.Sprintf("%s lost its spec.lock: no approval, task or proof of it is checked any more", f.Name), Hint: "git checkout REV -- " + name})
+		}
+	}
+	return found
 }
 
 // A Suppressed is a finding that is known and left out.

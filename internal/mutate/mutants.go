@@ -31,6 +31,7 @@ type Mutant struct {
 	Diff     string `json:"diff"`             // a hunk with whole lines
 	edits    []edit
 	overlay  bool // has to be compiled alone: its place takes constants only
+	global   bool // it stands in no function
 	named    bool // is tried only for a criterion that names the number
 	round    int  // of several changes of one number: which
 	compiles bool
@@ -53,7 +54,9 @@ type maker struct {
 	src     []byte
 	name    string
 	fn      string
-	results []string // types of the function's results, as written
+	results []string          // types of the function's results, as written
+	locks   map[ast.Stmt]bool // statements that take or give back a lock
+	negated map[ast.Expr]bool // conditions as a whole
 	next    *int
 	out     []*Mutant
 	depth   int
@@ -81,6 +84,12 @@ func (m *maker) add(n ast.Node, kind, from, to string, edits func(id int) []edit
 
 // diff is the change of a node to a text as a hunk of whole lines.
 func (m *maker) diff(n ast.Node, to string) string {
+	text, _ := m.hunk(n, to, 0)
+	return text
+}
+
+// hunk is the same behind others, which made the file longer by some lines; and by how many lines this one does.
+func (m *maker) hunk(n ast.Node, to string, longer int) (text string, by int) {
 	from, end := m.off(n.Pos()), m.off(n.End())
 	start := bytes.LastIndexByte(m.src[:from], '\n') + 1
 	stop := len(m.src)
@@ -94,7 +103,7 @@ func (m *maker) diff(n ast.Node, to string) string {
 	}
 	var b strings.Builder
 	line := m.line(n.Pos())
-	at := line
+	at := line + longer
 	if len(is) == 0 {
 		at-- // as diff writes where nothing is left
 	}
@@ -105,7 +114,7 @@ func (m *maker) diff(n ast.Node, to string) string {
 	for _, l := range is {
 		b.WriteString("+" + l + "\n")
 	}
-	return b.String()
+	return b.String(), len(is) - len(was)
 }
 
 func short(s string) string {
@@ -137,34 +146,61 @@ func (m *maker) decls() {
 		case *ast.GenDecl:
 			if d.Tok == token.CONST || d.Tok == token.VAR {
 				m.fn = ""
-				m.constants(d)
+				m.globals(d)
 			}
 		}
 	}
 }
 
-// constants are the numbers of package-level declarations: each takes a build of its own.
-func (m *maker) constants(d *ast.GenDecl) {
-	ast.Inspect(d, func(n ast.Node) bool {
-		if _, ok := n.(*ast.FuncLit); ok {
+// globals are the numbers of package-level declarations. Those of variables can be chosen when the program begins; a
+// constant takes a build of its own.
+func (m *maker) globals(d *ast.GenDecl) {
+	var visit func(n ast.Node) bool
+	visit = func(n ast.Node) bool {
+		switch x := n.(type) {
+		case *ast.FuncLit:
+			if d.Tok == token.VAR {
+				m.function(x.Type, x.Body)
+			}
 			return false
-		}
-		lit, ok := n.(*ast.BasicLit)
-		if !ok || lit.Kind != token.INT {
-			return true
-		}
-		value, ok := constant.Int64Val(constant.ToInt(constant.MakeFromLiteral(lit.Value, token.INT, 0)))
-		if !ok {
-			return true
-		}
-		for round, to := range []int64{value + 1, value - 1} {
-			mu := m.add(lit, "change a number", lit.Value, strconv.FormatInt(to, 10), func(int) []edit {
-				return []edit{{from: m.off(lit.Pos()), to: m.off(lit.End()), text: strconv.FormatInt(to, 10)}}
-			})
-			mu.Number, mu.overlay, mu.named, mu.round = strconv.FormatInt(value, 10), true, true, round
+		case *ast.ArrayType:
+			return false
+		case *ast.KeyValueExpr:
+			if _, ok := x.Key.(*ast.BasicLit); ok && d.Tok == token.VAR { // an index has to be constant
+				ast.Inspect(x.Value, visit)
+				return false
+			}
+		case *ast.BasicLit:
+			if x.Kind == token.INT {
+				m.global(d, x)
+			}
 		}
 		return true
-	})
+	}
+	ast.Inspect(d, visit)
+}
+
+func (m *maker) global(d *ast.GenDecl, lit *ast.BasicLit) {
+	if t := m.typeOf(lit); d.Tok == token.VAR && t != nil {
+		if name, ok := m.typeName(t); ok {
+			before := len(m.out)
+			m.number(lit, t, name, true)
+			for _, mu := range m.out[before:] {
+				mu.global = true
+			}
+			return
+		}
+	}
+	value, ok := constant.Int64Val(constant.ToInt(constant.MakeFromLiteral(lit.Value, token.INT, 0)))
+	if !ok {
+		return
+	}
+	for round, to := range []int64{value + 1, value - 1} {
+		mu := m.add(lit, "change a number", lit.Value, strconv.FormatInt(to, 10), func(int) []edit {
+			return []edit{{from: m.off(lit.Pos()), to: m.off(lit.End()), text: strconv.FormatInt(to, 10)}}
+		})
+		mu.Number, mu.overlay, mu.global, mu.named, mu.round = strconv.FormatInt(value, 10), true, true, true, round
+	}
 }
 
 // changes are the other values that a number is given, the nearest first: one more, one less, none, the other sign, ten
@@ -204,8 +240,11 @@ func holds(t types.Type, v int64) bool {
 }
 
 func (m *maker) function(t *ast.FuncType, body *ast.BlockStmt) {
-	outer := m.results
+	outer, held := m.results, m.locks
 	m.results = nil
+	if m.locks == nil {
+		m.locks = m.lockCalls(body)
+	}
 	if t.Results != nil {
 		for _, f := range t.Results.List {
 			for range max(1, len(f.Names)) {
@@ -214,7 +253,81 @@ func (m *maker) function(t *ast.FuncType, body *ast.BlockStmt) {
 		}
 	}
 	m.block(body.List)
-	m.results = outer
+	m.results, m.locks = outer, held
+}
+
+// lockCalls makes of each lock that a function takes and gives back the mutant that does neither: without the one alone the
+// other would end the program. It gives their statements.
+func (m *maker) lockCalls(body *ast.BlockStmt) map[ast.Stmt]bool {
+	byLock := map[string][]ast.Stmt{}
+	var order []string
+	takes, gives := map[string]ast.Stmt{}, map[string]bool{}
+	note := func(s ast.Stmt) {
+		var call *ast.CallExpr
+		switch x := s.(type) {
+		case *ast.ExprStmt:
+			call, _ = x.X.(*ast.CallExpr)
+		case *ast.DeferStmt:
+			call = x.Call
+		}
+		if call == nil || len(call.Args) > 0 {
+			return
+		}
+		sel, ok := call.Fun.(*ast.SelectorExpr)
+		if !ok || !slices.Contains([]string{"Lock", "Unlock", "RLock", "RUnlock"}, sel.Sel.Name) {
+			return
+		}
+		lock := m.text(sel.X)
+		if strings.HasPrefix(sel.Sel.Name, "R") {
+			lock += " for reading"
+		}
+		if byLock[lock] == nil {
+			order = append(order, lock)
+		}
+		byLock[lock] = append(byLock[lock], s)
+		if strings.HasSuffix(sel.Sel.Name, "Unlock") {
+			gives[lock] = true
+		} else if takes[lock] == nil {
+			takes[lock] = s
+		}
+	}
+	ast.Inspect(body, func(n ast.Node) bool {
+		switch x := n.(type) {
+		case *ast.BlockStmt:
+			for _, s := range x.List {
+				note(s)
+			}
+		case *ast.CaseClause:
+			for _, s := range x.Body {
+				note(s)
+			}
+		case *ast.CommClause:
+			for _, s := range x.Body {
+				note(s)
+			}
+		}
+		return true
+	})
+	stmts := map[ast.Stmt]bool{}
+	for _, lock := range order {
+		if takes[lock] == nil || !gives[lock] {
+			continue
+		}
+		mu := m.add(takes[lock], "remove a lock", m.text(takes[lock]), "", func(id int) (edits []edit) {
+			for _, s := range byLock[lock] {
+				stmts[s] = true
+				edits = append(edits, m.around(s, fmt.Sprintf("if !specMutantIs(%d) { ", id), " }")...)
+			}
+			return edits
+		})
+		mu.Diff = ""
+		longer := 0
+		for _, s := range byLock[lock] {
+			text, by := m.hunk(s, "", longer)
+			mu.Diff, longer = mu.Diff+text, longer+by
+		}
+	}
+	return stmts
 }
 
 // block makes the mutants of statements that stand in a block, where one can be put before another.
@@ -229,10 +342,18 @@ func (m *maker) block(list []ast.Stmt) {
 func (m *maker) stmt(s ast.Stmt, last bool) {
 	switch s := s.(type) {
 	case *ast.ExprStmt:
-		if call, ok := s.X.(*ast.CallExpr); ok && !m.ends(call) {
+		if call, ok := s.X.(*ast.CallExpr); ok && !m.ends(call) && !m.locks[s] {
 			m.add(s, "drop a statement", m.text(s), "", func(id int) []edit { return m.around(s, fmt.Sprintf("if !specMutantIs(%d) { ", id), " }") })
 		}
-	case *ast.IncDecStmt, *ast.SendStmt:
+	case *ast.IncDecStmt:
+		m.add(s, "drop a statement", m.text(s), "", func(id int) []edit { return m.around(s, fmt.Sprintf("if !specMutantIs(%d) { ", id), " }") })
+		m.depth++
+		other := m.text(s.X) + map[token.Token]string{token.INC: "--", token.DEC: "++"}[s.Tok]
+		m.add(s, "count the other way", m.text(s), other, func(id int) []edit {
+			return m.around(s, fmt.Sprintf("if specMutantIs(%d) { %s } else { ", id, other), " }")
+		})
+		defer func() { m.depth-- }()
+	case *ast.SendStmt:
 		m.add(s, "drop a statement", m.text(s), "", func(id int) []edit { return m.around(s, fmt.Sprintf("if !specMutantIs(%d) { ", id), " }") })
 	case *ast.AssignStmt:
 		if s.Tok != token.DEFINE && !blank(s) {
@@ -292,6 +413,31 @@ func (m *maker) returns(s *ast.ReturnStmt) {
 	}
 	to := strings.Join(zero, ", ")
 	m.add(s, "return zero values", m.text(s), "return "+to, before(to))
+	if to := m.swapped(s); to != "" {
+		m.depth++
+		m.add(s, "swap results", m.text(s), "return "+to, before(to))
+		m.depth--
+	}
+}
+
+// swapped is what a return gives with its first two results of one type the other way round; "" where there are none.
+func (m *maker) swapped(s *ast.ReturnStmt) string {
+	if hasFunc(s) {
+		return ""
+	}
+	parts := make([]string, len(s.Results))
+	for i, r := range s.Results {
+		parts[i] = m.text(r)
+	}
+	for i := range parts {
+		for j := i + 1; j < len(parts); j++ {
+			if m.results[i] == m.results[j] && m.results[i] != "error" && parts[i] != parts[j] {
+				parts[i], parts[j] = parts[j], parts[i]
+				return strings.Join(parts, ", ")
+			}
+		}
+	}
+	return ""
 }
 
 func hasFunc(n ast.Node) bool {
@@ -344,6 +490,8 @@ func (m *maker) inside(s ast.Node) {
 			}
 		case *ast.BinaryExpr:
 			m.binary(n)
+		case *ast.UnaryExpr:
+			m.unary(n)
 		case *ast.BasicLit:
 			m.literal(n)
 		case *ast.SelectorExpr:
@@ -361,6 +509,7 @@ func (m *maker) condition(e ast.Expr) {
 	if t := m.typeOf(e); t == nil || t.String() != "bool" && t.String() != "untyped bool" {
 		return
 	}
+	m.negated[e] = true
 	m.add(e, "negate a condition", m.text(e), "!("+m.text(e)+")", func(id int) []edit { return m.around(e, fmt.Sprintf("(specMutantIs(%d) != (", id), "))") })
 }
 
@@ -380,6 +529,13 @@ func (m *maker) binary(b *ast.BinaryExpr) {
 			return m.around(b, fmt.Sprintf("(specMutantIs(%d) != (", id), "))")
 		})
 	case token.LSS, token.LEQ, token.GTR, token.GEQ:
+		if t := m.typeOf(b); !m.negated[b] && t != nil && (t.String() == "bool" || t.String() == "untyped bool") {
+			m.add(b, "negate a comparison", m.text(b), "!("+m.text(b)+")", func(id int) []edit {
+				return m.around(b, fmt.Sprintf("(specMutantIs(%d) != (", id), "))")
+			})
+			m.depth++
+			defer func() { m.depth-- }()
+		}
 		x, y := m.typeOf(b.X), m.typeOf(b.Y)
 		if x == nil || y == nil || !types.Identical(x, y) {
 			return
@@ -390,7 +546,53 @@ func (m *maker) binary(b *ast.BinaryExpr) {
 			edits := m.around(b, fmt.Sprintf("specMutantCompare(%d, %q, %q, ", id, b.Op.String(), to.String()), ")")
 			return append(edits, edit{from: at, to: at + len(b.Op.String()), text: ","})
 		})
+	case token.ADD, token.SUB, token.MUL, token.QUO, token.REM:
+		m.arithmetic(b)
 	}
+}
+
+var reckoned = map[token.Token]token.Token{token.ADD: token.SUB, token.SUB: token.ADD, token.MUL: token.QUO, token.QUO: token.MUL, token.REM: token.MUL}
+
+// unary makes a negative number positive.
+func (m *maker) unary(u *ast.UnaryExpr) {
+	t := m.typeOf(u)
+	if u.Op != token.SUB || t == nil || m.pkg.TypesInfo.Types[u].Value != nil {
+		return
+	}
+	if basic, ok := t.Underlying().(*types.Basic); !ok || basic.Info()&types.IsInteger == 0 {
+		return
+	}
+	m.add(u, "change a sign", m.text(u), m.text(u.X), func(id int) []edit {
+		from, end := m.off(u.OpPos), m.off(u.End())
+		return []edit{{from: from, to: from + 1, text: fmt.Sprintf("specMutantInt(%d, '-', '+', 0, ", id), opens: true, depth: m.depth}, {from: end, to: end, text: ")", depth: m.depth}}
+	})
+}
+
+// arithmetic makes the mutant that reckons with another sign.
+func (m *maker) arithmetic(b *ast.BinaryExpr) {
+	x, y := m.typeOf(b.X), m.typeOf(b.Y)
+	if x == nil || y == nil || !types.Identical(x, y) {
+		return
+	}
+	basic, ok := x.Underlying().(*types.Basic)
+	if !ok || basic.Info()&types.IsUntyped != 0 {
+		return
+	}
+	helper := ""
+	switch {
+	case basic.Info()&types.IsInteger != 0:
+		helper = "specMutantInt"
+	case basic.Info()&types.IsFloat != 0:
+		helper = "specMutantFloat"
+	default:
+		return
+	}
+	to := reckoned[b.Op]
+	m.add(b, "change a sign", m.text(b), m.text(b.X)+" "+to.String()+" "+m.text(b.Y), func(id int) []edit {
+		at := m.off(b.OpPos)
+		edits := m.around(b, fmt.Sprintf("%s(%d, '%s', '%s', ", helper, id, b.Op, to), ")")
+		return append(edits, edit{from: at, to: at + 1, text: ","})
+	})
 }
 
 func (m *maker) literal(lit *ast.BasicLit) {
@@ -485,7 +687,7 @@ func mutantsOf(p *packages.Package, read func(string) ([]byte, error), next *int
 			return nil, nil, err
 		}
 		sources[name] = src
-		m := &maker{fset: p.Fset, pkg: p, file: f, src: src, name: name, next: next}
+		m := &maker{fset: p.Fset, pkg: p, file: f, src: src, name: name, next: next, negated: map[ast.Expr]bool{}}
 		m.decls()
 		all = append(all, m.out...)
 	}
@@ -548,6 +750,38 @@ func specMutantCompare[T ~int | ~int8 | ~int16 | ~int32 | ~int64 | ~uint | ~uint
 		return x > y
 	}
 	return x >= y
+}
+
+func specMutantInt[T ~int | ~int8 | ~int16 | ~int32 | ~int64 | ~uint | ~uint8 | ~uint16 | ~uint32 | ~uint64 | ~uintptr](n int, op, other rune, x, y T) T {
+	if specMutantIs(n) {
+		op = other
+	}
+	switch op {
+	case '+':
+		return x + y
+	case '-':
+		return x - y
+	case '*':
+		return x * y
+	case '/':
+		return x / y
+	}
+	return x % y
+}
+
+func specMutantFloat[T ~float32 | ~float64](n int, op, other rune, x, y T) T {
+	if specMutantIs(n) {
+		op = other
+	}
+	switch op {
+	case '+':
+		return x + y
+	case '-':
+		return x - y
+	case '*':
+		return x * y
+	}
+	return x / y
 }
 `)
 }

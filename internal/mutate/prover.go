@@ -404,9 +404,21 @@ type block struct {
 	from, to int
 }
 
-// Prove breaks what tests cover and sees whether they notice. wanted are the numbers that the criterion names; they are
-// tried first. seed makes the choice of the others.
-func (p *Prover) Prove(ctx context.Context, tests []Test, wanted []string, seed string) (*Result, error) {
+// A Range is lines of a file, both included.
+type Range struct {
+	File     string // absolute
+	From, To int
+}
+
+// A Criterion is what the breaks are chosen for.
+type Criterion struct {
+	Name    string   // makes the choice, always the same one
+	Numbers []string // that it names: changes of them are tried first, wherever they are covered
+	Code    []Range  // that is tagged for it; where the tests run any of it, other breaks are made there alone
+}
+
+// Prove breaks what tests cover and sees whether they notice.
+func (p *Prover) Prove(ctx context.Context, tests []Test, criterion Criterion) (*Result, error) {
 	start := time.Now()
 	r := &Result{Level: None}
 	defer func() { r.Took = time.Since(start) }()
@@ -463,13 +475,13 @@ func (p *Prover) Prove(ctx context.Context, tests []Test, wanted []string, seed 
 		return r, nil
 	}
 	r.Level = Covers
-	chosen := choose(candidates, wanted, seed, p.Budget)
+	chosen := choose(within(candidates, criterion), criterion.Numbers, criterion.Name, p.Budget)
 	verdicts, err := p.try(ctx, chosen, dirs, byDir, own)
 	if err != nil {
 		return nil, err
 	}
 	for i, m := range chosen {
-		verdicts[i].Boundary = names(wanted, m)
+		verdicts[i].Boundary = names(criterion.Numbers, m)
 	}
 	r.Verdicts = verdicts
 	if r.Killed() > 0 {
@@ -616,13 +628,25 @@ func (p *Prover) covered(blocks []block) []*Mutant {
 	var out []*Mutant
 	for _, m := range p.mutants {
 		ran := byFile[profileName[m.File]]
-		if m.overlay && len(ran) > 0 || slices.ContainsFunc(ran, func(b block) bool { return b.from <= m.Line && m.EndLine <= b.to || b.from <= m.Line && m.Line <= b.to }) {
+		if m.global && len(ran) > 0 || slices.ContainsFunc(ran, func(b block) bool { return b.from <= m.Line && m.EndLine <= b.to || b.from <= m.Line && m.Line <= b.to }) {
 			if m.compiles {
 				out = append(out, m)
 			}
 		}
 	}
 	return out
+}
+
+// within leaves out the mutants outside the code that is tagged for a criterion, numbers that it names apart, where there
+// is code that is tagged and run.
+func within(from []*Mutant, c Criterion) []*Mutant {
+	tagged := func(m *Mutant) bool {
+		return slices.ContainsFunc(c.Code, func(r Range) bool { return r.File == m.File && r.From <= m.Line && m.EndLine <= r.To })
+	}
+	if !slices.ContainsFunc(from, tagged) {
+		return from
+	}
+	return slices.DeleteFunc(slices.Clone(from), func(m *Mutant) bool { return !tagged(m) && !names(c.Numbers, m) })
 }
 
 // names tells whether a mutant changes a number or word that is wanted.

@@ -5,81 +5,88 @@ import (
 	"encoding/hex"
 	"fmt"
 	"go/ast"
-	"go/parser"
 	goscanner "go/scanner"
 	"go/token"
+	"io"
 	"io/fs"
 	"path"
 	"slices"
 	"sort"
 	"strings"
+	"sync"
 )
 
-// A goPackage is the test files of one directory, parsed.
+// A goPackage is the test files of one directory.
 type goPackage struct {
-	fset  *token.FileSet
-	files map[string]*ast.File
-	src   map[string][]byte
-	funcs map[string][]*ast.FuncDecl // by name, methods too
-	specs map[string][]ast.Node      // constants, variables and types, by name
+	read  sync.Once
+	files map[string]*goSource
+	funcs map[string][]*goDecl // by name, methods too
+	rest  []*goDecl            // constants, variables and types
+	named sync.Once
+	specs map[string][]*goDecl // those, by name
+
+	mu      sync.Mutex
+	digests map[ast.Node]*digest
 }
 
-// goTests parses the test files of a directory, once.
+// goTests splits the test files of a directory, once.
 func (s *scanner) goTests(dir string) *goPackage {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if p := s.packages[dir]; p != nil {
-		return p
+	p := s.packages[dir]
+	if p == nil {
+		p = &goPackage{files: map[string]*goSource{}, funcs: map[string][]*goDecl{}, digests: map[ast.Node]*digest{}}
+		s.packages[dir] = p
 	}
-	p := &goPackage{fset: token.NewFileSet(), files: map[string]*ast.File{}, src: map[string][]byte{}, funcs: map[string][]*ast.FuncDecl{}, specs: map[string][]ast.Node{}}
-	s.packages[dir] = p
+	s.mu.Unlock()
+	p.read.Do(func() {
+		for _, f := range s.goSources(dir, func(name string) bool { return strings.HasSuffix(name, "_test.go") }) {
+			p.files[f.name] = f
+			for _, d := range f.decls {
+				if d.kind != token.FUNC {
+					p.rest = append(p.rest, d)
+				}
+				for _, name := range d.names {
+					p.funcs[name] = append(p.funcs[name], d)
+				}
+			}
+		}
+	})
+	return p
+}
+
+// goSources splits files of a directory, in the order of their names.
+func (s *scanner) goSources(dir string, wanted func(name string) bool) (out []*goSource) {
 	entries, err := fs.ReadDir(s.fsys, dir)
 	if err != nil {
-		return p
+		return nil
 	}
 	for _, e := range entries {
-		name := path.Join(dir, e.Name())
-		if e.IsDir() || !strings.HasSuffix(name, "_test.go") {
+		if e.IsDir() || !wanted(e.Name()) {
 			continue
 		}
+		name := path.Join(dir, e.Name())
 		data, err := fs.ReadFile(s.fsys, name)
 		if err != nil || len(data) > maxSource {
 			continue
 		}
-		file, err := parser.ParseFile(p.fset, name, data, parser.ParseComments|parser.SkipObjectResolution)
-		if file == nil || err != nil && len(file.Decls) == 0 {
-			continue
-		}
-		p.files[name], p.src[name] = file, data
-		for _, d := range file.Decls {
-			switch d := d.(type) {
-			case *ast.FuncDecl:
-				p.funcs[d.Name.Name] = append(p.funcs[d.Name.Name], d)
-			case *ast.GenDecl:
-				p.general(d)
-			}
-		}
+		out = append(out, splitGo(name, data, strings.HasSuffix(name, "_test.go")))
 	}
-	return p
+	return out
 }
 
-// general notes the names of a declaration of constants, variables or types. Constants that are counted up stand for
-// each other.
-func (p *goPackage) general(d *ast.GenDecl) {
-	for _, sp := range d.Specs {
-		node := ast.Node(sp)
-		if d.Tok == token.CONST && d.Lparen.IsValid() && usesIota(d) {
-			node = d
-		}
-		switch x := sp.(type) {
-		case *ast.TypeSpec:
-			p.specs[x.Name.Name] = append(p.specs[x.Name.Name], node)
-		case *ast.ValueSpec:
-			for _, id := range x.Names {
-				p.specs[id.Name] = append(p.specs[id.Name], node)
+// declared lists the constants, variables and types of a name, each with the declaration that it stands in.
+func (p *goPackage) declared(name string) []*goDecl {
+	p.named.Do(func() {
+		p.specs = map[string][]*goDecl{}
+		for _, d := range p.rest {
+			for _, n := range d.declares() {
+				if !slices.Contains(p.specs[n], d) {
+					p.specs[n] = append(p.specs[n], d)
+				}
 			}
 		}
-	}
+	})
+	return p.specs[name]
 }
 
 func usesIota(n ast.Node) bool {
@@ -93,55 +100,47 @@ func usesIota(n ast.Node) bool {
 }
 
 // goFile reads the tags of a Go test file. A tag belongs to the declaration that it stands on or in.
-func (s *scanner) goFile(name string, data []byte) []Tag {
+func (s *scanner) goFile(name string) []Tag {
 	p := s.goTests(path.Dir(name))
 	file := p.files[name]
 	if file == nil {
 		return nil
 	}
 	var tags []Tag
-	for _, group := range file.Comments {
-		for _, c := range group.List {
-			if !strings.Contains(c.Text, "spec:") {
-				continue
-			}
-			var test *Test
-			if f := declOf(file, group); f != nil {
-				test = s.goTest(p, name, f)
-			}
-			for n, line := range strings.Split(c.Text, "\n") {
-				at := p.fset.Position(c.Pos())
-				for _, tag := range tagsIn(line) {
-					tag.File, tag.Line, tag.Test = name, at.Line+n, test
-					if n == 0 {
-						tag.Column += at.Column - 1
-					}
-					tags = append(tags, tag)
+	for _, c := range file.comments {
+		var test *Test
+		if d := file.owner(c[0]); d != nil {
+			test = s.goTest(p, d)
+		}
+		line, column := file.position(c[0])
+		for n, text := range strings.Split(string(file.src[c[0]:c[1]]), "\n") {
+			for _, tag := range tagsIn(text) {
+				tag.File, tag.Line, tag.Test = name, line+n, test
+				if n == 0 {
+					tag.Column += column - 1
 				}
+				tags = append(tags, tag)
 			}
 		}
 	}
-	return tags
+	return append(tags, s.goNames(p, file)...)
 }
 
-// declOf is the function that a comment stands on or in.
-func declOf(file *ast.File, group *ast.CommentGroup) *ast.FuncDecl {
-	for _, d := range file.Decls {
-		if f, ok := d.(*ast.FuncDecl); ok && (f.Doc == group || f.Pos() <= group.Pos() && group.End() <= f.End()) {
-			return f
-		}
-	}
-	return nil
-}
-
-// goTest describes a test function; nil for any other function.
-func (s *scanner) goTest(p *goPackage, file string, f *ast.FuncDecl) *Test {
-	name := f.Name.Name
-	if f.Recv != nil || f.Body == nil || !isTestName(name, "Test") && !isTestName(name, "Fuzz") {
+// goTest describes a test function, once; nil for any other declaration.
+func (s *scanner) goTest(p *goPackage, d *goDecl) *Test {
+	if d.kind != token.FUNC || d.method || len(d.names) == 0 || !isTestName(d.names[0], "Test") && !isTestName(d.names[0], "Fuzz") {
 		return nil
 	}
-	body, asserts := p.goBody(f)
-	return &Test{Package: s.importPath(path.Dir(file)), File: file, Name: name, Line: p.fset.Position(f.Pos()).Line, Body: body, Asserts: asserts, Skips: skipsFirst(f)}
+	d.describe.Do(func() {
+		f, ok := d.node().(*ast.FuncDecl)
+		if !ok || f.Body == nil {
+			return
+		}
+		body, asserts := p.goBody(d, f)
+		line, _ := d.file.position(d.start)
+		d.as = &Test{Package: s.importPath(path.Dir(d.file.name)), File: d.file.name, Name: f.Name.Name, Line: line, Body: body, Asserts: asserts, Skips: skipsFirst(f)}
+	})
+	return d.as
 }
 
 // isTestName follows package testing: the word, then nothing or a character that is no lower-case letter.
@@ -172,56 +171,95 @@ const maxReached = 500
 // goBody hashes a test: its tokens and those of every declaration of the package's test files that it reaches, without
 // comments and formatting, with local variables renamed by the order of their declaration. It counts the assertions on
 // the way.
-func (p *goPackage) goBody(f *ast.FuncDecl) (hash string, asserts int) {
-	seen := map[ast.Node]bool{f: true}
-	parts := []string{p.tokens(f)}
-	asserts = countAsserts(f)
-	for queue := []ast.Node{f}; len(queue) > 0 && len(seen) < maxReached; queue = queue[1:] {
-		var next []ast.Node
-		add := func(n ast.Node) {
-			if !seen[n] {
-				seen[n] = true
-				next = append(next, n)
+func (p *goPackage) goBody(d *goDecl, f *ast.FuncDecl) (hash string, asserts int) {
+	first := p.digest(d, f)
+	seen := map[*digest]bool{first: true}
+	parts := []string{first.tokens}
+	asserts = first.asserts
+	for queue := []*digest{first}; len(queue) > 0 && len(seen) < maxReached; queue = queue[1:] {
+		for _, g := range p.next(queue[0]) {
+			if !seen[g] {
+				seen[g] = true
+				parts = append(parts, g.tokens)
+				asserts += g.asserts
+				queue = append(queue, g)
 			}
-		}
-		locals := localNames(queue[0])
-		ast.Inspect(queue[0], func(n ast.Node) bool {
-			id, ok := n.(*ast.Ident)
-			if !ok {
-				return true
-			}
-			for _, g := range p.funcs[id.Name] {
-				if g.Body != nil && !isTestName(g.Name.Name, "Test") {
-					add(g)
-				}
-			}
-			if locals[id.Name] == "" {
-				for _, g := range p.specs[id.Name] {
-					add(g)
-				}
-			}
-			return true
-		})
-		for _, g := range next {
-			parts = append(parts, p.tokens(g))
-			asserts += countAsserts(g)
-			queue = append(queue, g)
 		}
 	}
 	sort.Strings(parts[1:])
-	sum := sha256.Sum256([]byte(strings.Join(parts, "\n")))
-	return "sha256:" + hex.EncodeToString(sum[:]), asserts
+	sum := sha256.New()
+	for i, part := range parts {
+		if i > 0 {
+			sum.Write([]byte{'\n'})
+		}
+		io.WriteString(sum, part)
+	}
+	return "sha256:" + hex.EncodeToString(sum.Sum(nil)), asserts
 }
 
-// tokens writes a declaration as a stream of tokens.
-func (p *goPackage) tokens(n ast.Node) string {
-	file := p.fset.Position(n.Pos()).Filename
-	return goTokens(p.fset, p.src[file], n)
+// A digest is what the hashes of tests need of a declaration: helpers are reached from many tests.
+type digest struct {
+	tokens  string
+	asserts int
+	names   []string // that it uses, in the order of their first use
+	locals  map[string]string
+	follow  sync.Once
+	next    []*digest
+}
+
+// digest makes the digest of a declaration, or of a line of one, once.
+func (p *goPackage) digest(d *goDecl, n ast.Node) *digest {
+	p.mu.Lock()
+	g := p.digests[n]
+	p.mu.Unlock()
+	if g != nil {
+		return g
+	}
+	locals := localNames(n)
+	g = &digest{tokens: goTokens(d.fset, d.text, n, locals), asserts: countAsserts(n), locals: locals}
+	known := map[string]bool{}
+	ast.Inspect(n, func(n ast.Node) bool {
+		if id, ok := n.(*ast.Ident); ok && !known[id.Name] {
+			known[id.Name] = true
+			g.names = append(g.names, id.Name)
+		}
+		return true
+	})
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if other := p.digests[n]; other != nil { // another test was quicker
+		return other
+	}
+	p.digests[n] = g
+	return g
+}
+
+// next lists the declarations of the package's test files that one uses by name.
+func (p *goPackage) next(g *digest) []*digest {
+	g.follow.Do(func() {
+		for _, name := range g.names {
+			if !isTestName(name, "Test") {
+				for _, d := range p.funcs[name] {
+					if f, ok := d.node().(*ast.FuncDecl); ok && f.Body != nil {
+						g.next = append(g.next, p.digest(d, f))
+					}
+				}
+			}
+			if g.locals[name] == "" {
+				for _, d := range p.declared(name) {
+					for _, n := range d.declared(name) {
+						g.next = append(g.next, p.digest(d, n))
+					}
+				}
+			}
+		}
+	})
+	return g.next
 }
 
 // goTokens writes a declaration as a stream of tokens, without comments and without what a formatter adds before a
 // closing bracket; local variables are renamed by the order of their declaration.
-func goTokens(fset *token.FileSet, src []byte, n ast.Node) string {
+func goTokens(fset *token.FileSet, src []byte, n ast.Node, locals map[string]string) string {
 	from, to := n.Pos(), n.End()
 	if f, ok := n.(*ast.FuncDecl); ok { // a doc comment is no code
 		from = f.Type.Pos()
@@ -234,7 +272,7 @@ func goTokens(fset *token.FileSet, src []byte, n ast.Node) string {
 		return ""
 	}
 	src = src[start:end]
-	locals, keys := localNames(n), map[int]bool{}
+	keys := map[int]bool{}
 	for _, at := range fieldKeys(n) {
 		keys[fset.Position(at).Offset-start] = true
 	}

@@ -13,14 +13,27 @@ import (
 	"strings"
 )
 
-// A codeDecl is one declaration of a Go file with what it can refer to.
+// A codeDecl is one name of a declaration of a Go file.
 type codeDecl struct {
-	node    ast.Node
-	src     []byte
-	fset    *token.FileSet
-	dir     string
-	test    bool
-	imports map[string]string // local name → directory, for packages of the tree
+	decl *goDecl
+	name string
+	at   int // which of the declarations of that name there
+	dir  string
+}
+
+// node is what the name stands for: a function, or the line of a type, a constant or a variable.
+func (d *codeDecl) node() ast.Node {
+	switch x := d.decl.node().(type) {
+	case *ast.FuncDecl:
+		return x
+	case *ast.GenDecl:
+		for n, sp := range x.Specs {
+			if n == d.at {
+				return sp
+			}
+		}
+	}
+	return nil
 }
 
 // A codePackage is the declarations of one directory by name; a method stands under its own name.
@@ -56,7 +69,7 @@ func (s *scanner) codeOf(tests []*Test) string {
 	for _, t := range tests {
 		if strings.HasSuffix(t.File, "_test.go") {
 			for _, d := range s.code(path.Dir(t.File)).decls[t.Name] {
-				if d.test {
+				if d.decl.file.test {
 					add([]*codeDecl{d})
 				}
 			}
@@ -69,23 +82,27 @@ func (s *scanner) codeOf(tests []*Test) string {
 	for len(queue) > 0 && len(seen) < maxReached*20 {
 		d := queue[0]
 		queue = queue[1:]
-		if !d.test {
-			parts = append(parts, d.dir+"\x00"+d.tokens())
+		node := d.node()
+		if node == nil {
+			continue
 		}
-		own := s.code(d.dir).decls
-		ast.Inspect(d.node, func(n ast.Node) bool {
+		if !d.decl.file.test {
+			parts = append(parts, d.dir+"\x00"+d.decl.tokens(node))
+		}
+		own, imports := s.code(d.dir).decls, s.imports(d.decl.file)
+		ast.Inspect(node, func(n ast.Node) bool {
 			switch x := n.(type) {
 			case *ast.SelectorExpr:
-				if id, ok := x.X.(*ast.Ident); ok && d.imports[id.Name] != "" {
-					add(s.code(d.imports[id.Name]).decls[x.Sel.Name])
+				if id, ok := x.X.(*ast.Ident); ok && imports[id.Name] != "" {
+					add(s.code(imports[id.Name]).decls[x.Sel.Name])
 					return false
 				}
-				for _, dir := range sortedValues(d.imports) { // a method of a value from there
+				for _, dir := range sortedValues(imports) { // a method of a value from there
 					add(methods(s.code(dir).decls[x.Sel.Name]))
 				}
 			case *ast.Ident:
 				for _, c := range own[x.Name] {
-					if !c.test || !isTestName(x.Name, "Test") {
+					if !c.decl.file.test || !isTestName(x.Name, "Test") {
 						add([]*codeDecl{c})
 					}
 				}
@@ -100,7 +117,7 @@ func (s *scanner) codeOf(tests []*Test) string {
 
 func methods(list []*codeDecl) (out []*codeDecl) {
 	for _, d := range list {
-		if f, ok := d.node.(*ast.FuncDecl); ok && f.Recv != nil {
+		if d.decl.method {
 			out = append(out, d)
 		}
 	}
@@ -116,51 +133,28 @@ func sortedValues(m map[string]string) []string {
 	return out
 }
 
-// code parses the Go files of a directory, once.
+// code lists the declarations of a directory by name, once.
 func (s *scanner) code(dir string) *codePackage {
 	if p := s.codes[dir]; p != nil {
 		return p
 	}
 	p := &codePackage{decls: map[string][]*codeDecl{}}
 	s.codes[dir] = p
-	entries, err := fs.ReadDir(s.fsys, dir)
-	if err != nil {
-		return p
-	}
-	for _, e := range entries {
-		name := path.Join(dir, e.Name())
-		if e.IsDir() || path.Ext(name) != ".go" {
-			continue
-		}
-		data, err := fs.ReadFile(s.fsys, name)
-		if err != nil || len(data) > maxSource {
-			continue
-		}
-		fset := token.NewFileSet()
-		file, _ := parser.ParseFile(fset, name, data, parser.SkipObjectResolution)
-		if file == nil {
-			continue
-		}
-		base := codeDecl{src: data, fset: fset, dir: dir, test: strings.HasSuffix(name, "_test.go"), imports: s.imports(file)}
-		put := func(name string, node ast.Node) {
-			d := base
-			d.node = node
-			p.decls[name] = append(p.decls[name], &d)
-		}
-		for _, decl := range file.Decls {
-			switch x := decl.(type) {
-			case *ast.FuncDecl:
-				put(x.Name.Name, x)
-			case *ast.GenDecl:
-				for _, sp := range x.Specs {
-					switch y := sp.(type) {
-					case *ast.TypeSpec:
-						put(y.Name.Name, y)
-					case *ast.ValueSpec:
-						for _, id := range y.Names {
-							put(id.Name, y)
-						}
-					}
+	for _, f := range s.goSources(dir, func(name string) bool { return path.Ext(name) == ".go" }) {
+		for _, d := range f.decls {
+			if d.kind == token.FUNC {
+				for _, name := range d.names {
+					p.decls[name] = append(p.decls[name], &codeDecl{decl: d, name: name, dir: dir})
+				}
+				continue
+			}
+			g, ok := d.node().(*ast.GenDecl)
+			if !ok {
+				continue
+			}
+			for at, sp := range g.Specs {
+				for _, name := range specNames(sp) {
+					p.decls[name] = append(p.decls[name], &codeDecl{decl: d, name: name, at: at, dir: dir})
 				}
 			}
 		}
@@ -169,8 +163,15 @@ func (s *scanner) code(dir string) *codePackage {
 }
 
 // imports maps the local names of a file's imports to directories, for packages that lie in the tree.
-func (s *scanner) imports(file *ast.File) map[string]string {
-	out := map[string]string{}
+func (s *scanner) imports(f *goSource) map[string]string {
+	if f.imports != nil {
+		return f.imports
+	}
+	f.imports = map[string]string{}
+	file, _ := parser.ParseFile(token.NewFileSet(), f.name, f.src, parser.ImportsOnly)
+	if file == nil {
+		return f.imports
+	}
 	for _, im := range file.Imports {
 		p, err := strconv.Unquote(im.Path.Value)
 		if err != nil {
@@ -185,11 +186,44 @@ func (s *scanner) imports(file *ast.File) map[string]string {
 			if im.Name != nil {
 				name = im.Name.Name
 			}
-			out[name] = path.Join(dir, rest)
+			f.imports[name] = path.Join(dir, rest)
+		}
+	}
+	return f.imports
+}
+
+// A Range is lines of a file, both included.
+type Range struct {
+	File     string
+	From, To int
+}
+
+// Lines lists the declarations of Go code that are tagged for a criterion.
+func (ix *Index) Lines(feature, id string) (out []Range) {
+	if ix.scan == nil {
+		return nil
+	}
+	for _, tag := range ix.Tags {
+		if tag.Feature != feature || tag.ID != id || tag.Test != nil || path.Ext(tag.File) != ".go" || strings.HasSuffix(tag.File, "_test.go") {
+			continue
+		}
+		data, err := fs.ReadFile(ix.scan.fsys, tag.File)
+		if err != nil {
+			continue
+		}
+		f := splitGo(tag.File, data, false)
+		for _, c := range f.comments {
+			from, _ := f.position(c[0])
+			to, _ := f.position(c[1])
+			d := f.owner(c[0])
+			if tag.Line < from || tag.Line > to || d == nil {
+				continue
+			}
+			from, _ = f.position(d.start)
+			to, _ = f.position(d.end)
+			out = append(out, Range{File: tag.File, From: from, To: to})
+			break
 		}
 	}
 	return out
 }
-
-// tokens writes a declaration without comments and formatting.
-func (d *codeDecl) tokens() string { return goTokens(d.fset, d.src, d.node) }

@@ -3,29 +3,22 @@ package trace
 import (
 	"go/ast"
 	"go/token"
-	"path"
 	"strconv"
 	"strings"
 )
 
 // goNames reads the tags in the names of sub-tests, t.Run("spec:f/1.1 …", …). They belong to the test that runs them.
-func (s *scanner) goNames(name string) []Tag {
-	p := s.goTests(path.Dir(name))
-	file := p.files[name]
-	if file == nil {
-		return nil
-	}
+func (s *scanner) goNames(p *goPackage, file *goSource) []Tag {
 	var tags []Tag
-	for _, d := range file.Decls {
-		f, ok := d.(*ast.FuncDecl)
-		if !ok || f.Body == nil {
+	for _, d := range file.decls {
+		if d.kind != token.FUNC || !hasTag(file.src[d.start:d.end]) {
 			continue
 		}
-		test := s.goTest(p, name, f)
+		test := s.goTest(p, d)
 		if test == nil {
 			continue
 		}
-		ast.Inspect(f.Body, func(n ast.Node) bool {
+		ast.Inspect(d.node(), func(n ast.Node) bool {
 			call, ok := n.(*ast.CallExpr)
 			if !ok || len(call.Args) != 2 {
 				return true
@@ -39,10 +32,10 @@ func (s *scanner) goNames(name string) []Tag {
 			if err != nil {
 				return true
 			}
-			at := p.fset.Position(lit.Pos())
+			line, column := file.position(d.offset(lit.Pos()))
 			for _, tag := range tagsIn(text) {
-				tag.File, tag.Line, tag.Test = name, at.Line, test
-				tag.Column += at.Column // the quotation mark
+				tag.File, tag.Line, tag.Test = file.name, line, test
+				tag.Column += column // the quotation mark
 				tags = append(tags, tag)
 			}
 			return true

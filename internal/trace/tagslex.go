@@ -35,19 +35,23 @@ type found struct {
 }
 
 func newSource(lang *language, text string) *source {
-	s := &source{lang: lang, text: text, kinds: make([]byte, len(text))}
-	for i := 0; i < len(text); i++ {
-		if i == 0 || text[i-1] == '\n' {
-			s.starts = append(s.starts, i)
+	s := &source{lang: lang, text: text, kinds: make([]byte, len(text)), starts: make([]int, 0, len(text)/24+1)}
+	for at := 0; at < len(text); {
+		s.starts = append(s.starts, at)
+		n := strings.IndexByte(text[at:], '\n')
+		if n < 0 {
+			break
 		}
+		at += n + 1
 	}
 	s.lex()
 	return s
 }
 
 func (s *source) mark(from, to int, kind byte) int {
-	for i := from; i < to; i++ {
-		s.kinds[i] = kind
+	part := s.kinds[from:to]
+	for i := range part {
+		part[i] = kind
 	}
 	return to
 }
@@ -61,12 +65,17 @@ func (s *source) until(from int, end string) int {
 }
 
 func (s *source) lex() {
+	begins := s.lang.begins()
 	for i := 0; i < len(s.text); {
+		c := s.text[i]
+		if !begins[c] {
+			i++
+			continue
+		}
 		if n := s.comment(i); n > i {
 			i = s.mark(i, n, inComment)
 			continue
 		}
-		c := s.text[i]
 		if strings.IndexByte(s.lang.quotes, c) < 0 {
 			i++
 			continue
@@ -164,8 +173,8 @@ func (s *source) outline() {
 }
 
 // match matches one line of code.
-func (s *source) match(p *regexp.Regexp, n int, line string) (found, bool) {
-	m := p.FindStringSubmatchIndex(line)
+func (s *source) match(p *pattern, n int, line string) (found, bool) {
+	m := p.find(line)
 	if m == nil {
 		return found{}, false
 	}
@@ -252,14 +261,14 @@ func (s *source) decorated(n int) bool {
 // PHPUnit's @test.
 func (s *source) marked(f found) bool {
 	end := s.starts[s.lineOf(f.from)] + len(s.lineText(s.lineOf(f.from)))
-	for _, m := range s.lang.marks.FindAllStringIndex(s.text[f.head:end], -1) {
+	for _, m := range s.lang.marks.get().FindAllStringIndex(s.text[f.head:end], -1) {
 		if s.kinds[f.head+m[0]] != inComment || strings.HasPrefix(s.text[f.head+m[0]:], "@test") {
 			return true
 		}
 	}
 	for n := s.lineOf(f.head); n <= s.lineOf(f.from); n++ {
 		line := s.lineText(n)
-		if m := s.lang.marks.FindStringIndex(line); m != nil && s.kinds[s.starts[n]+m[0]] == inCode {
+		if m := s.lang.marks.get().FindStringIndex(line); m != nil && s.kinds[s.starts[n]+m[0]] == inCode {
 			return true
 		}
 	}
@@ -352,12 +361,17 @@ func (s *source) nextCode(n int) int {
 	return -1
 }
 
+// callOfText is a call whose first argument is a string.
+var callOfText = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^\s*(?:await\s+)?[\w.]+(?:\([^)]*\))?\s*\(\s*['"` + "`]")
+})
+
 // bracket is where a call or a declaration ends: a call with its parenthesis, a declaration with its body in braces, or
 // with its line where it has none.
 func (s *source) bracket(from int) int {
 	depth := 0
 	body := false
-	call := regexp.MustCompile(`^\s*(?:await\s+)?[\w.]+(?:\([^)]*\))?\s*\(\s*['"` + "`]").MatchString(s.text[from:min(len(s.text), from+300)])
+	call := callOfText().MatchString(s.text[from:min(len(s.text), from+300)])
 	for i := from; i < len(s.text); i++ {
 		if s.kinds[i] != inCode {
 			continue
@@ -442,13 +456,13 @@ func (s *source) test(file string, f found) *Test {
 			continue
 		}
 		body := n > s.lineOf(f.from)
-		if s.lang.skips != nil && (!body || first) && s.lang.skips.MatchString(code) {
+		if s.lang.skips != nil && (!body || first) && s.lang.skips.match(code) {
 			t.Skips = true
 		}
 		if body && strings.Trim(trimmed, "{}()=>") != "" {
 			first = false
 		}
-		if s.lang.asserts != nil && s.starts[n] >= f.from && s.lang.asserts.MatchString(code) && !(n == s.lineOf(f.from) && s.lang.body != clauses && f.to > s.starts[n]+len(code)) {
+		if s.lang.asserts != nil && s.starts[n] >= f.from && s.lang.asserts.match(code) && !(n == s.lineOf(f.from) && s.lang.body != clauses && f.to > s.starts[n]+len(code)) {
 			t.Asserts++
 		}
 	}
@@ -555,7 +569,7 @@ func (l *language) renamed(words []string) []string {
 		return words[i]
 	}
 	declares := func(i int) bool {
-		return l.locals.MatchString(near(i-1) + " " + near(i) + " " + near(i+1) + " " + near(i+2))
+		return l.locals.match(near(i-1) + " " + near(i) + " " + near(i+1) + " " + near(i+2))
 	}
 	names := map[string]string{}
 	for i, w := range words {

@@ -1,0 +1,3 @@
+module gremlins
+
+go 1.21
