@@ -10,11 +10,12 @@ import (
 
 // Sizes of the drawing, in pixels at scale 1.
 const (
-	boxWide, boxHigh = 216, 46
-	gapWide, gapHigh = 56, 14
+	boxWide, boxHigh = 228, 46
+	gapWide, gapHigh = 52, 14
 	bandColumns      = 6 // waves beside each other; what follows starts a new band below, so that a long plan stays readable
 	bandTop          = 34
 	margin           = 24
+	legendWide       = 640
 	most             = 160 // boxes; above it the tasks of one parent in one wave share a box
 )
 
@@ -27,8 +28,25 @@ type box struct {
 	action   Action
 	critical bool
 	wave     int
+	row      int // in its wave, from 0
 	x, y     int
+
+	above         []string // what it waits for in a band above
+	aboveCritical bool
 }
+
+func (g *box) band() int { return (g.wave - 1) / bandColumns }
+
+// name is what another box calls this one.
+func (g *box) name() string {
+	first, _, many := strings.Cut(g.label, "…")
+	if many {
+		first += "…"
+	}
+	return first
+}
+
+const legend = "+ to run · ~ again · = done · ! blocked · - skipped · blue: critical path · ← waits for, in a row above"
 
 // SVG draws the graph: a column a wave, edges without those that follow from others. It needs no program beside a
 // browser, and follows the reader's light or dark setting.
@@ -45,8 +63,14 @@ func SVG(p *Plan) []byte {
 	}
 	for _, e := range reduced(p, boxes, of) {
 		from, to := &boxes[e[0]], &boxes[e[1]]
+		critical := from.critical && to.critical && to.wave == from.wave+1
+		if from.band() != to.band() { // a line would cross everything between: it is said in words
+			to.above = append(to.above, from.name())
+			to.aboveCritical = to.aboveCritical || critical
+			continue
+		}
 		class := "edge"
-		if from.critical && to.critical && to.wave == from.wave+1 {
+		if critical {
 			class = "edge critical"
 		}
 		fmt.Fprintf(&b, `<path class="%s" d="%s"/>`+"\n", class, curve(from, to))
@@ -54,6 +78,7 @@ func SVG(p *Plan) []byte {
 	for i := range boxes {
 		boxes[i].draw(&b)
 	}
+	fmt.Fprintf(&b, `<text class="small" x="%d" y="%d">%s</text>`+"\n", margin, height-margin/2, legend)
 	b.WriteString("</svg>\n")
 	return b.Bytes()
 }
@@ -61,9 +86,9 @@ func SVG(p *Plan) []byte {
 const style = `<style>
 .page{fill:#fff}.box{fill:#f6f8fa;stroke:#8c959f}.done{fill:#dafbe1;stroke:#2da44e}.rerun{fill:#fff8c5;stroke:#bf8700}.blocked{fill:#ffebe9;stroke:#cf222e}.skip{fill:none;stroke:#8c959f;stroke-dasharray:4 3}
 text{font:13px system-ui,sans-serif;fill:#1f2328}.wave{font-weight:600;fill:#59636e}.small{font-size:12px;fill:#59636e}
-.edge{fill:none;stroke:#8c959f;opacity:.75}.critical{stroke:#0969da;stroke-width:2;opacity:1}
+.edge{fill:none;stroke:#8c959f;opacity:.75}.critical{stroke:#0969da;stroke-width:2;opacity:1}.end{text-anchor:end}.lead{fill:#0969da;font-weight:600}
 @media (prefers-color-scheme:dark){.page{fill:#0d1117}.box{fill:#161b22;stroke:#6e7681}.done{fill:#0f2d1a;stroke:#3fb950}.rerun{fill:#2e2a11;stroke:#d29922}.blocked{fill:#2d1416;stroke:#f85149}
-.skip{fill:none}text{fill:#e6edf3}.wave,.small{fill:#9198a1}.edge{stroke:#6e7681}.critical{stroke:#4493f8}}
+.skip{fill:none}text{fill:#e6edf3}.wave,.small{fill:#9198a1}.edge{stroke:#6e7681}.critical{stroke:#4493f8}.lead{fill:#4493f8}}
 </style>
 `
 
@@ -101,7 +126,7 @@ func boxesOf(p *Plan) (boxes []box, of []int) {
 			g.done++
 		}
 		if g.count > 1 {
-			g.label = fmt.Sprintf("%s … %s", strings.SplitN(g.label, " ", 2)[0], t.ID)
+			g.label = fmt.Sprintf("%s…%s", strings.SplitN(g.label, "…", 2)[0], t.ID)
 			if t.Action != g.action {
 				g.action = Run
 			}
@@ -133,11 +158,12 @@ func place(boxes []box) (width, height int) {
 		b := &boxes[i]
 		band, column := (b.wave-1)/bandColumns, (b.wave-1)%bandColumns
 		b.x = margin + column*(boxWide+gapWide)
-		b.y = top[band] + bandTop + next[b.wave]*(boxHigh+gapHigh)
+		b.row = next[b.wave]
+		b.y = top[band] + bandTop + b.row*(boxHigh+gapHigh)
 		next[b.wave]++
 		width = max(width, b.x+boxWide+margin)
 	}
-	return max(width, 2*margin+boxWide), max(y, 2*margin+bandTop+boxHigh)
+	return max(width, legendWide), max(y, 2*margin+bandTop+boxHigh) + gapHigh
 }
 
 // headings are the places of the words above the columns.
@@ -189,14 +215,20 @@ func reduced(p *Plan, boxes []box, of []int) [][2]int {
 	return out
 }
 
-// curve leads from the right side of a box to the left side of another; to another band, from below to above.
+// curve leads from the right side of a box to the left side of another in its band. Where waves lie between, it takes the
+// gap between two rows of boxes.
 func curve(from, to *box) string {
-	if (from.wave-1)/bandColumns != (to.wave-1)/bandColumns {
-		x1, y1, x2, y2 := from.x+boxWide/2, from.y+boxHigh, to.x+boxWide/2, to.y
-		return fmt.Sprintf("M%d %dC%d %d %d %d %d %d", x1, y1, x1, y1+gapWide, x2, y2-gapWide, x2, y2)
-	}
 	x1, y1, x2, y2 := from.x+boxWide, from.y+boxHigh/2, to.x, to.y+boxHigh/2
-	return fmt.Sprintf("M%d %dC%d %d %d %d %d %d", x1, y1, x1+gapWide/2, y1, x2-gapWide/2, y2, x2, y2)
+	if to.wave == from.wave+1 {
+		return fmt.Sprintf("M%d %dC%d %d %d %d %d %d", x1, y1, x1+gapWide/2, y1, x2-gapWide/2, y2, x2, y2)
+	}
+	lane := from.y - gapHigh/2 // above the source's row, or below it where the target lies lower
+	if to.row > from.row || from.row == 0 { // above the first row stand the headings
+		lane += boxHigh + gapHigh
+	}
+	lane += (from.row*3+to.row)%5*2 - 4 // lines that take the same gap stay apart
+	return fmt.Sprintf("M%d %dC%d %d %d %d %d %dH%dC%d %d %d %d %d %d", x1, y1, x1+gapWide/2, y1, x1+gapWide/2, lane, x1+gapWide, lane,
+		x2-gapWide, x2-gapWide/2, lane, x2-gapWide/2, y2, x2, y2)
 }
 
 func (g *box) draw(b *bytes.Buffer) {
@@ -210,10 +242,31 @@ func (g *box) draw(b *bytes.Buffer) {
 	}
 	head := mark(g.action) + " " + g.label
 	if g.count > 1 {
-		head = fmt.Sprintf("%s, %d tasks, %d done", g.label, g.count, g.done)
+		head = fmt.Sprintf("%s · %d/%d", g.label, g.done, g.count)
 	}
-	fmt.Fprintf(b, `<g><title>%s</title><rect class="%s" x="%d" y="%d" width="%d" height="%d" rx="6"/>`, escaped(g.label+" "+g.title), class, g.x, g.y, boxWide, boxHigh)
-	fmt.Fprintf(b, `<text x="%d" y="%d">%s</text><text class="small" x="%d" y="%d">%s</text></g>`+"\n", g.x+10, g.y+19, escaped(Cut(head, 27)), g.x+10, g.y+36, escaped(Cut(g.title, 28)))
+	fmt.Fprintf(b, `<g><title>%s</title><rect class="%s" x="%d" y="%d" width="%d" height="%d" rx="6"/>`, escaped(g.label+" "+g.title+g.after()), class, g.x, g.y, boxWide, boxHigh)
+	fmt.Fprintf(b, `<text x="%d" y="%d">%s</text>`, g.x+10, g.y+19, escaped(Cut(head, headCells)))
+	if room := headCells - Cells(head) - 2; len(g.above) > 0 && room >= 4 {
+		class := "small end"
+		if g.aboveCritical {
+			class += " lead"
+		}
+		fmt.Fprintf(b, `<text class="%s" x="%d" y="%d">%s</text>`, class, g.x+boxWide-8, g.y+19, escaped(Cut("← "+strings.Join(g.above, " "), room)))
+	}
+	fmt.Fprintf(b, `<text class="small" x="%d" y="%d">%s</text></g>`+"\n", g.x+10, g.y+36, escaped(Cut(g.title, titleCells)))
+}
+
+// What fits into a box, in columns of an ordinary letter.
+const (
+	headCells  = 28
+	titleCells = 29
+)
+
+func (g *box) after() string {
+	if len(g.above) == 0 {
+		return ""
+	}
+	return ", after " + strings.Join(g.above, ", ")
 }
 
 // escaped makes any text fit for XML: what XML has no place for becomes the replacement character.

@@ -23,7 +23,7 @@ func TestSVG(t *testing.T) {
 			for j := 1; j <= 4; j++ {
 				depends := "none"
 				if i > 3 {
-					depends = fmt.Sprintf("%d.%d", i-3, j)
+					depends = fmt.Sprintf("%d.%d, %d.%d", i-3, j, i-2, j)
 				}
 				fmt.Fprintf(&b, "  - [ ] %d.%d Piece %d of a long title that has to be cut somewhere\n    - _Depends: %s_\n", i, j, j, depends)
 			}
@@ -36,6 +36,7 @@ func TestSVG(t *testing.T) {
 		type rect struct{ x, y, w, h int }
 		var page rect
 		var boxes []rect
+		var lines []string
 		for dec := xml.NewDecoder(bytes.NewReader(plan.SVG(p))); ; {
 			tok, err := dec.Token()
 			if errors.Is(err, io.EOF) {
@@ -45,6 +46,13 @@ func TestSVG(t *testing.T) {
 				t.Fatalf("%d tasks: %v", n, err)
 			}
 			e, ok := tok.(xml.StartElement)
+			if ok && e.Name.Local == "path" {
+				for _, a := range e.Attr {
+					if a.Name.Local == "d" {
+						lines = append(lines, a.Value)
+					}
+				}
+			}
 			if !ok || e.Name.Local != "rect" {
 				continue
 			}
@@ -86,6 +94,29 @@ func TestSVG(t *testing.T) {
 					t.Fatalf("%d tasks: boxes %v and %v overlap", n, r, o)
 				}
 			}
+		}
+		for _, line := range lines { // from the right side of a box, between the rows, to the left side of another
+			var x1, y1, skip, lane, x2, y2 int
+			if n, _ := fmt.Sscanf(line, "M%d %dC%d %d %d %d %d %dH%dC%d %d %d %d %d %d", &x1, &y1, &skip, &skip, &skip, &skip, &skip, &lane, &skip, &skip, &skip, &skip, &skip, &x2, &y2); n != 15 {
+				lane = -1
+				if n, _ := fmt.Sscanf(line, "M%d %dC%d %d %d %d %d %d", &x1, &y1, &skip, &skip, &skip, &skip, &x2, &y2); n != 8 {
+					t.Fatalf("%d tasks: a line that is not understood: %s", n, line)
+				}
+			}
+			from, to := false, false
+			for _, r := range boxes {
+				from = from || r.x+r.w == x1 && r.y+r.h/2 == y1
+				to = to || r.x == x2 && r.y+r.h/2 == y2
+				if lane >= r.y && lane <= r.y+r.h {
+					t.Errorf("%d tasks: a line at %d goes through box %v", n, lane, r)
+				}
+			}
+			if !from || !to {
+				t.Errorf("%d tasks: line %s joins no two boxes", n, line)
+			}
+		}
+		if len(lines) < len(boxes)/2 {
+			t.Errorf("%d tasks: %d lines between %d boxes", n, len(lines), len(boxes))
 		}
 		if page.w > 6*300 {
 			t.Errorf("%d tasks: the drawing is %d wide", n, page.w)
