@@ -306,12 +306,12 @@ func standingLines(list []standing, width int) []string {
 			}
 		}
 	}
-	return append(out, "", "RDT: requirements, design, tasks: + approved, ~ changed since, a adopted,", "     - not approved, . no document. FINDINGS: errors, warnings, notes; spec check")
+	return append(out, "", "RDT: requirements, design, tasks: + approved, ~ changed since, a adopted,", "     - not approved, . no document. FINDINGS: errors, warnings, notes")
 }
 
-// fromEnd cuts a name at its beginning: what tells paths apart stands at their end.
+// fromEnd cuts a path at its beginning: what tells paths apart stands at their end.
 func fromEnd(s string, columns int) string {
-	if plan.Cells(s) <= columns {
+	if plan.Cells(s) <= columns || !strings.Contains(s, "/") {
 		return s
 	}
 	r := []rune(s)

@@ -222,7 +222,7 @@ func curve(from, to *box) string {
 	if to.wave == from.wave+1 {
 		return fmt.Sprintf("M%d %dC%d %d %d %d %d %d", x1, y1, x1+gapWide/2, y1, x2-gapWide/2, y2, x2, y2)
 	}
-	lane := from.y - gapHigh/2 // above the source's row, or below it where the target lies lower
+	lane := from.y - gapHigh/2              // above the source's row, or below it where the target lies lower
 	if to.row > from.row || from.row == 0 { // above the first row stand the headings
 		lane += boxHigh + gapHigh
 	}
