@@ -212,6 +212,8 @@ func TestTerminalWide(t *testing.T) {
 	s.expect(" |     1 + changed")
 	s.expect("[q]uit > ")
 	s.send("s")
+	s.expect("Why is it not needed? ")
+	s.send("\r\r") // as for a rejected file
 	s.ends(0)
 }
 

@@ -84,7 +84,8 @@ func (a *app) common(ctx context.Context, tty *terminal, v *gateView, key string
 
 // leave skips a task: in this run alone, or for good where a reason is given.
 func leave(tty *terminal) (d tasks.Decision, done bool, err error) {
-	why, err := tty.line("Why is it not needed? (recorded in spec.lock, and what depends on it goes on; empty: skipped in this run only) ")
+	tty.printf("With a reason the skip is recorded in spec.lock, and what depends on the task\ngoes on; without one it is skipped in this run only.\n")
+	why, err := tty.line("Why is it not needed? ")
 	if err != nil {
 		return d, false, err
 	}
