@@ -90,6 +90,7 @@ func TestSpecMutants(t *testing.T) {
 		fmt.Printf("\nspec-mutant: ends %s %s %v\n", n, word, zz_spec_mutant.Hit)
 		return ok
 	}
+	fmt.Printf("\nspec-mutant: process %d\n", os.Getpid())
 	for _, n := range strings.Fields(os.Getenv("SPEC_MUTANTS")) {
 		if !specRun("0") {
 			return
@@ -178,6 +179,10 @@ type session struct {
 	outcomes map[int]Verdict
 	hit      map[int]bool
 	shortest time.Duration // of the runs without a mutant
+	bin      string        // the program that the process runs
+	process  int           // its number, as it says itself; 0 where that is not the one that is seen here
+	spent    time.Duration // processor time at the beginning of the current run
+	own      time.Duration // the least processor time of a run without a mutant
 	control  bool          // the first run as the tests are has passed
 	changed  chan struct{}
 }
@@ -204,8 +209,13 @@ func (s *session) line(text string) {
 	words, ok := strings.CutPrefix(text, "spec-mutant: ")
 	f := strings.Fields(words)
 	switch {
+	case ok && len(f) == 2 && f[0] == "process":
+		if n, err := strconv.Atoi(f[1]); err == nil && runs(n, s.bin) {
+			s.process = n
+		}
 	case ok && len(f) == 2 && f[0] == "begins":
 		s.current, s.began, s.said = f[1], time.Now(), ""
+		s.spent, _ = processorTime(s.process)
 		s.change()
 	case ok && len(f) == 4 && f[0] == "ends" && f[1] == s.current:
 		took := time.Since(s.began)
@@ -216,6 +226,9 @@ func (s *session) line(text string) {
 			s.outcomes[n], s.hit[n] = Verdict{Outcome: outcome, Said: s.said}, f[3] == "true"
 		case f[2] == "pass":
 			s.control = true
+			if now, ok := processorTime(s.process); ok && (s.own == 0 || now-s.spent < s.own) {
+				s.own = max(now-s.spent, time.Millisecond)
+			}
 			if s.shortest == 0 || took < s.shortest {
 				s.shortest = took
 			}
@@ -239,27 +252,41 @@ func limit(own time.Duration) time.Duration {
 	return max(4*own, 200*time.Millisecond) + 3*time.Second
 }
 
-// watch ends the process when a mutant takes too long, until it is done.
+// lookEvery is how often a run with a mutant is looked at.
+const lookEvery = 20 * time.Millisecond
+
+// watch ends the process when a mutant takes too long, until it is done. A loop that has no end is told by the processor
+// time that it takes, which a busy machine makes no longer; what waits is told by the clock alone.
 func (s *session) watch(end context.CancelFunc, done <-chan struct{}) {
-	timer := time.NewTimer(time.Hour)
-	defer timer.Stop()
+	ticker := time.NewTicker(lookEvery)
+	defer ticker.Stop()
+	began := time.Now()
 	for {
 		select {
 		case <-done:
 			return
-		case <-timer.C:
-			end()
-			return
 		case <-s.changed:
-			s.mu.Lock()
-			most := 10 * time.Minute
-			if s.current != "" && s.current != "0" {
-				most = limit(s.shortest) - time.Since(s.began)
+			began = time.Now()
+		case <-ticker.C:
+			if s.over(began) {
+				end()
+				return
 			}
-			s.mu.Unlock()
-			timer.Reset(most)
 		}
 	}
+}
+
+// over tells whether the current run has taken too long, or the time since anything was heard.
+func (s *session) over(heard time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.current == "" || s.current == "0" {
+		return time.Since(heard) > 10*time.Minute
+	}
+	if now, ok := processorTime(s.process); ok && s.own > 0 && now-s.spent > max(4*s.own, 250*time.Millisecond) {
+		return true
+	}
+	return time.Since(s.began) > limit(s.shortest)
 }
 
 // together tries mutants in as few processes as may be. It is nil where the tests do not pass in a process with others.
@@ -267,7 +294,7 @@ func (p *Prover) together(ctx context.Context, bin, dir string, names []string, 
 	out := map[int]Verdict{}
 	left := slices.Clone(mutants)
 	for len(left) > 0 {
-		s := &session{outcomes: map[int]Verdict{}, hit: map[int]bool{}, changed: make(chan struct{}, 1)}
+		s := &session{bin: bin, outcomes: map[int]Verdict{}, hit: map[int]bool{}, changed: make(chan struct{}, 1)}
 		timedOut, err := p.process(ctx, s, bin, dir, names, left)
 		if err != nil {
 			return nil, err
