@@ -672,6 +672,59 @@ func TestH45_ChangesAtOnceAreMadeOneAtATime(t *testing.T) {
 	}
 }
 
+// The user changes the plan here and cancels in the portal at the same time: what was read before the cancellation must not be
+// written after it.
+//
+// spec:subscription-billing/3.5
+func TestH45_ChangeBesideThePortalEndsWithWhatStripeSays(t *testing.T) {
+	s := newService(t)
+	user := s.user()
+	id := s.buyWith(user, "monthly", stripetest.CardOK)
+	made, gate := make(chan struct{}), make(chan struct{})
+	var mu sync.Mutex
+	changed, late := false, false
+	s.stripe.Inject(func(c stripetest.Call) *stripetest.Fault {
+		mu.Lock()
+		defer mu.Unlock()
+		switch {
+		case c.Path != "/v1/subscriptions/"+id:
+		case c.Method == "POST":
+			changed = true
+		case changed && !late: // the look after the change
+			late = true
+			return &stripetest.Fault{Late: gate, Made: made}
+		}
+		return nil
+	})
+	answered := make(chan int, 1)
+	go func() {
+		code, _ := s.do(user, "POST", "/api/billing/upgrade", "")
+		answered <- code
+	}()
+	<-made
+	s.stripe.Events() // those of the upgrade are late
+	s.stripe.Change(id, "customer.subscription.updated", func(o stripetest.M) { o["cancel_at_period_end"] = true })
+	s.post(s.stripe.Events()[0])
+	drained := make(chan error, 1)
+	go func() {
+		_, err := s.module.Worker.Drain(context.Background())
+		drained <- err
+	}()
+	for !scalar[bool](t, s.pool, "SELECT processed_at IS NOT NULL OR next_attempt_at > received_at FROM stripe_events ORDER BY received_at DESC LIMIT 1") {
+		time.Sleep(5 * time.Millisecond)
+	}
+	close(gate)
+	if code := <-answered; code != 200 {
+		t.Errorf("the upgrade: status %d", code)
+	}
+	if err := <-drained; err != nil {
+		t.Fatal(err)
+	}
+	if out := s.status(user); out["plan"] != "annual" || out["cancel_at_period_end"] != true {
+		t.Errorf("we have %v; at Stripe the plan is annual, and cancelled", out)
+	}
+}
+
 // spec:subscription-billing/3.6
 func TestH46_CanceledStaysCanceled(t *testing.T) {
 	s := newService(t)

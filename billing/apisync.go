@@ -9,8 +9,8 @@ import (
 
 // Sync brings the store up to date with one subscription of the API's own users.
 func (a *API) Sync(ctx context.Context, subscriptionID, source string) error {
-	s := NewSyncer(a.store, a.stripe)
-	s.alarm = func(q *Quarantined) { quarantineAlarm(a.log, q) }
+	s := newSyncer(a.store, a.stripe)
+	s.alarm = func(q *quarantined) { quarantineAlarm(a.log, q) }
 	return s.Sync(ctx, subscriptionID, source)
 }
 

@@ -166,15 +166,31 @@ func BenchmarkAcknowledgement(b *testing.B) {
 	c := client()
 	sample, _ := s.stripe.Sign(s.crowd(1)[0], time.Now())
 	script := "\\set i :i + 1\n" + `INSERT INTO stripe_events (id, type, api_version, livemode, created, customer, payload) VALUES ('evt_bench_' || (:client_id::bigint * 100000000 + :i::bigint), 'customer.subscription.created', '2023-10-16', false, now(), 'cus_1', ` + quoted(sample) + `) ON CONFLICT (id) DO NOTHING;` + "\n"
+	event := s.stripe.All("subscription")[0]
+	made := 0
+	deliveries := func(n int) []envelope {
+		events := make([]stripetest.M, n)
+		for i := range events {
+			made++
+			events[i] = stripetest.M{"id": fmt.Sprintf("evt_ours_%d", made), "object": "event", "type": "customer.subscription.created", "created": s.stripe.Now().Unix(), "livemode": false,
+				"api_version": stripetest.APIVersion, "pending_webhooks": 1, "data": stripetest.M{"object": event}}
+		}
+		return s.seal(events)
+	}
+	s.deliver(c, deliveries(1000)) // connections are made, statements prepared
 	var ours, theirs []float64
 	for b.Loop() {
 		for i := range rounds {
+			s.exec("TRUNCATE stripe_events")
 			theirs = append(theirs, pgbench(b, s, script, 4, i*10_000_000))
-			envelopes := s.seal(s.crowd(4000))
+			s.exec("TRUNCATE stripe_events")
+			envelopes := deliveries(20_000)
 			start := time.Now()
 			s.deliver(c, envelopes)
 			ours = append(ours, float64(len(envelopes))/time.Since(start).Seconds())
-			s.exec("TRUNCATE stripe_events")
+			if n := scalar[int](b, s.pool, "SELECT count(*) FROM stripe_events"); n != len(envelopes) {
+				b.Errorf("%d of %d deliveries were stored", n, len(envelopes))
+			}
 		}
 	}
 	b.ReportMetric(median(ours)/median(theirs), "ratio")
@@ -191,24 +207,28 @@ func BenchmarkFullEffect(b *testing.B) {
 	s.exec("INSERT INTO stripe_customers (user_id, stripe_customer_id) SELECT ('10000000-0000-0000-0000-' || lpad(i::text, 12, '0'))::uuid, 'cus_bench' || i FROM generate_series(0, 400000) AS i")
 	s.exec("VACUUM ANALYZE")
 	const audit = `'{"plan": "monthly", "status": "active", "unit_amount": 2900, "currency": "usd", "interval_days": 30, "current_period_start": "2026-01-01T00-00-00Z", "current_period_end": "2026-01-31T00-00-00Z", "cancel_at_period_end": false}'`
-	script := strings.NewReplacer("$N", "(:client_id::bigint * 25000 + :i::bigint)", "$U", "('10000000-0000-0000-0000-' || lpad((:client_id::bigint * 25000 + :i::bigint)::text, 12, '0'))::uuid").Replace(`\set i :i + 1
+	// Each takes the oldest event that waits, which may be another's, and does what the worker does with it.
+	script := strings.NewReplacer("$N", ":n::bigint", "$U", "('10000000-0000-0000-0000-' || lpad((:n::bigint)::text, 12, '0'))::uuid").Replace(`\set i :i + 1
+\set n :client_id * 25000 + :i
 INSERT INTO stripe_events (id, type, api_version, livemode, created, customer, payload) VALUES ('evt_bench' || $N, 'customer.subscription.created', '2023-10-16', false, now(), 'cus_bench' || $N, ` + quoted(sample) + `) ON CONFLICT (id) DO NOTHING;
 BEGIN;
-SELECT id, type, customer, payload, attempts FROM stripe_events WHERE processed_at IS NULL AND next_attempt_at <= now() AND attempts < 12 ORDER BY received_at, id LIMIT 1 FOR UPDATE SKIP LOCKED;
+SELECT coalesce(max(substr(id, 10)::bigint), -1) AS n FROM (SELECT id, type, customer, payload, attempts FROM stripe_events WHERE processed_at IS NULL AND next_attempt_at <= now() AND attempts < 12 ORDER BY received_at, id LIMIT 1 FOR UPDATE SKIP LOCKED) AS taken \gset
+\if :n >= 0
 SELECT pg_try_advisory_xact_lock(hashtextextended('billing:' || 'cus_bench' || $N, 0));
 SAVEPOINT a;
-SAVEPOINT b;
 SELECT pg_advisory_xact_lock(hashtextextended('billing:' || 'cus_bench' || $N, 0));
-SELECT c.user_id::text FROM stripe_customers c WHERE c.erased_at IS NULL AND (c.stripe_customer_id = 'cus_bench' || $N OR EXISTS (SELECT FROM subscriptions s WHERE s.user_id = c.user_id AND s.stripe_customer_id = 'cus_bench' || $N AND s.stripe_subscription_id = 'sub_bench' || $N));
+SELECT c.user_id::text FROM stripe_customers c JOIN (SELECT user_id FROM stripe_customers WHERE stripe_customer_id = 'cus_bench' || $N UNION SELECT user_id FROM subscriptions WHERE stripe_customer_id = 'cus_bench' || $N AND stripe_subscription_id = 'sub_bench' || $N) AS found USING (user_id) WHERE c.erased_at IS NULL;
 SELECT * FROM subscriptions WHERE stripe_subscription_id = 'sub_bench' || $N FOR UPDATE;
-INSERT INTO subscriptions (user_id, stripe_subscription_id, stripe_customer_id, stripe_item_id, price_id, plan, status, unit_amount, currency, interval_days, current_period_start, current_period_end, synced_at)
-	VALUES ($U, 'sub_bench' || $N, 'cus_bench' || $N, 'si_1', 'price_monthly', 'monthly', 'active', 2900, 'usd', 30, now(), now() + interval '30 days', now()) ON CONFLICT (stripe_subscription_id) DO UPDATE SET status = excluded.status;
-UPDATE quarantine SET released_at = now() WHERE stripe_subscription_id = 'sub_bench' || $N AND released_at IS NULL;
+WITH released AS (UPDATE quarantine SET released_at = now() WHERE stripe_subscription_id = 'sub_bench' || $N AND released_at IS NULL AND NOT false)
+	INSERT INTO subscriptions (user_id, stripe_subscription_id, stripe_customer_id, stripe_item_id, price_id, plan, status, unit_amount, currency, interval_days, current_period_start, current_period_end, synced_at)
+	SELECT $U, 'sub_bench' || $N, 'cus_bench' || $N, 'si_1', 'price_monthly', 'monthly', 'active', 2900, 'usd', 30, now(), now() + interval '30 days', now()
+	WHERE NOT (true AND EXISTS (SELECT FROM subscriptions WHERE user_id = $U AND stripe_subscription_id <> 'sub_bench' || $N AND status IN ('trialing', 'active', 'past_due', 'unpaid', 'paused')))
+	ON CONFLICT (stripe_subscription_id) DO UPDATE SET status = excluded.status;
 INSERT INTO audit_logs (user_id, subscription_id, stripe_subscription_id, actor, source, event_id, "to") SELECT $U, (SELECT id FROM subscriptions WHERE stripe_subscription_id = 'sub_bench' || $N), 'sub_bench' || $N, 'stripe', CASE WHEN again THEN 'replay' ELSE 'event' END, CASE WHEN again THEN NULL ELSE 'evt_bench' || $N END, ` + audit + `
 	FROM (SELECT EXISTS (SELECT FROM audit_logs WHERE event_id = 'evt_bench' || $N AND stripe_subscription_id = 'sub_bench' || $N) AS again) AS seen;
-RELEASE b;
 RELEASE a;
 UPDATE stripe_events SET processed_at = now(), last_error = '', payload = CASE WHEN EXISTS (SELECT FROM stripe_customers WHERE stripe_customer_id = 'cus_bench' || $N AND erased_at IS NOT NULL) THEN '{}' ELSE payload END WHERE id = 'evt_bench' || $N;
+\endif
 COMMIT;
 `)
 	var ours, theirs []float64
@@ -241,9 +261,9 @@ func (s *service) processed(n int) {
 	for scalar[int](s.t, s.pool, "SELECT count(*) FROM stripe_events WHERE processed_at IS NULL AND attempts < 12") > 0 {
 		time.Sleep(5 * time.Millisecond)
 	}
-	want := scalar[int](s.t, s.pool, "SELECT count(*) FROM stripe_events e WHERE NOT EXISTS (SELECT FROM audit_logs a WHERE a.event_id = e.id)")
-	if want > 0 {
-		s.t.Errorf("%d events of %d left no trace in the audit log", want, n)
+	// What pgbench brought is not ours.
+	if lost := scalar[int](s.t, s.pool, "SELECT count(*) FROM stripe_events e WHERE id NOT LIKE 'evt_bench%' AND NOT EXISTS (SELECT FROM audit_logs a WHERE a.event_id = e.id)"); lost > 0 {
+		s.t.Errorf("%d events of %d left no trace in the audit log", lost, n)
 	}
 }
 

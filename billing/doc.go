@@ -1,25 +1,21 @@
 // Package billing is subscription billing on Stripe and PostgreSQL, to be mounted on a host's http.ServeMux.
 //
-// A host calls Migrate, makes a Config by ConfigFromEnv, ties everything together by New with its own Authenticate and
-// Mailer, checks the prices, mounts the routes and runs what works beside the server:
-//
 //	m, err := billing.New(billing.NewStore(pool), config, authenticate, mailer, slog.Default())
-//	err = m.Check(ctx)
+//	err = m.Check(ctx) // the prices at Stripe are what the plans say
 //	m.Mount(mux)
-//	go m.Run(ctx)
+//	go m.Run(ctx)      // beside the server; m.Access says whether a user may use what is paid for
 //
-// Module.Access says whether a user may use what is paid for. Rules that everything follows: amounts are whole cents and
-// times UTC; a client names a plan and never a price; a delivery of Stripe's is stored and answered, and the worker
-// fetches what it hints at, under the customer's lock, so that neither order nor repetition matters; every change that a
-// user asks for is a row before Stripe hears of it, and the row's id is the idempotency key; a subscription that has
-// ended stays so; every change leaves an audit row that cannot be changed.
-//
-// The package imports nothing of its module but itself.
-//
-// How to set it up at Stripe, the environment, migration, what to watch, what to do when an alarm rings and what was
-// decided stand in doc.go, below the package clause.
+// Migrate comes before. Set-up at Stripe, environment, operation and decisions stand in doc.go, below the package clause.
 package billing
 
+// # The rules that everything follows
+//
+// Amounts are whole cents and times UTC; a client names a plan and never a price; a delivery of Stripe's is stored and
+// answered, and the worker fetches what it hints at, under the customer's lock, so that neither order nor repetition
+// matters; every change that a user asks for is a row before Stripe hears of it, and the row's id is the idempotency key; a
+// subscription that has ended stays so; every change leaves an audit row that cannot be changed. The package imports nothing
+// of its module but itself.
+//
 // # Setting it up at Stripe
 //
 //  1. Make two prices: 2900 cents every 30 days, and 29000 cents every 365 days; both in USD, with the interval "day".
@@ -76,7 +72,7 @@ package billing
 //     access that nobody pays for. An active one ends with its period; a trial ends with itself, or now where the user
 //     asks for that.
 //   - past_due keeps access while Stripe tries again; unpaid has none. A cancelled subscription loses access with the end of
-//     its period, also while the event that says so is late. One that goes on keeps it for Grace (72 hours, in which Stripe
+//     its period, also while the event that says so is late. One that goes on keeps it for 72 hours (in which Stripe
 //     delivers again) beyond a period whose renewal nobody has heard of, and longer where Stripe said after the end that it
 //     goes on.
 //   - A subscription that we have and that turns foreign (another currency, an unknown price) keeps its plan, follows its

@@ -3,6 +3,7 @@ package billing_test
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -103,4 +104,15 @@ func tagged(text string) map[string][]string {
 		}
 	}
 	return found
+}
+
+// TestSurfaceFitsAScreen: what the package offers is seen at a glance.
+func TestSurfaceFitsAScreen(t *testing.T) {
+	out, err := exec.Command("go", "doc", ".").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if lines := strings.Count(string(out), "\n"); lines > 50 {
+		t.Errorf("go doc has %d lines, more than the 50 of a screen", lines)
+	}
 }

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -29,13 +30,37 @@ func TestH30_UpgradeAtTheEdgesAndByDoubleClickIsOneInvoice(t *testing.T) {
 			user := s.user()
 			id := s.buyWith(user, "monthly", stripetest.CardOK)
 			s.stripe.Advance(c.after)
+			// The first click is held at Stripe until the second was answered, or came as far itself.
+			var mu sync.Mutex
+			keys := map[string]bool{}
+			came, gate := make(chan struct{}, 2), make(chan struct{})
+			s.stripe.Inject(func(c stripetest.Call) *stripetest.Fault {
+				if c.Method != "POST" || c.Path != "/v1/subscriptions/"+id {
+					return nil
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				if !keys[c.IdempotencyKey] { // trying again is the same click
+					keys[c.IdempotencyKey] = true
+					came <- struct{}{}
+				}
+				return &stripetest.Fault{Hang: gate}
+			})
 			codes := make(chan int, 2)
-			for range 2 {
-				go func() {
-					code, _ := s.do(user, "POST", "/api/billing/upgrade", "")
-					codes <- code
-				}()
+			click := func() {
+				code, _ := s.do(user, "POST", "/api/billing/upgrade", "")
+				codes <- code
 			}
+			go click()
+			<-came
+			go click()
+			select {
+			case code := <-codes:
+				codes <- code
+			case <-came:
+				t.Error("both clicks reached Stripe")
+			}
+			close(gate)
 			if a, b := <-codes, <-codes; a+b != 200+409 {
 				t.Errorf("status %d and %d, want 200 and 409", a, b)
 			}

@@ -93,8 +93,8 @@ type Postman struct {
 	log    *slog.Logger
 }
 
-// NewPostman makes one. baseURL is the host's address.
-func NewPostman(store *Store, mailer Mailer, baseURL string, log *slog.Logger) *Postman {
+// newPostman makes one. baseURL is the host's address.
+func newPostman(store *Store, mailer Mailer, baseURL string, log *slog.Logger) *Postman {
 	return &Postman{store: store, mailer: mailer, page: baseURL + "/billing", log: log}
 }
 

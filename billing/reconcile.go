@@ -31,7 +31,11 @@ func (w *Worker) Reconcile(ctx context.Context) (taken int, err error) {
 		if err != nil {
 			return taken, err
 		}
-		if err := w.store.Receive(ctx, *e, payload); err != nil {
+		received, err := parseEvent(payload)
+		if err != nil {
+			return taken, err
+		}
+		if err := w.store.Receive(ctx, received, payload); err != nil {
 			return taken, fmt.Errorf("storing event %s: %v", e.ID, err)
 		}
 		taken++
@@ -66,7 +70,7 @@ func (w *Worker) reconcileCustomer(ctx context.Context, customerID string) error
 	for list.Next() {
 		id := list.Subscription().ID
 		err := w.store.slowTx(ctx, func(tx pgx.Tx) error { return w.subscription(ctx, tx, customerID, id, "job:reconcile") })
-		var set *Quarantined
+		var set *quarantined
 		if errors.As(err, &set) {
 			quarantineAlarm(w.log, set)
 			err = w.store.InTx(ctx, func(tx pgx.Tx) error { return quarantine(ctx, tx, set, "job:reconcile") })

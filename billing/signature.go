@@ -12,31 +12,40 @@ import (
 	"strings"
 	"time"
 
-	"github.com/stripe/stripe-go/v76"
 	"github.com/stripe/stripe-go/v76/webhook"
 )
 
 // tolerance is how far a signature's time may lie from now, in either direction. Stripe's library checks the past alone.
 const tolerance = 300 * time.Second
 
-// ErrSignature is in the error of VerifyEvent for a delivery that Stripe did not sign.
-var ErrSignature = errors.New("the signature does not fit")
+// What is in the error of VerifyEvent.
+var (
+	ErrSignature = errors.New("the signature does not fit") // Stripe did not sign the delivery
+	ErrPayload   = errors.New("the body is no event")       // though it is signed
+)
 
-// ErrPayload is in the error of VerifyEvent for a delivery that is signed and no event.
-var ErrPayload = errors.New("the body is no event")
+// An Event is what a delivery says of itself; what it is about is fetched.
+type Event struct {
+	ID         string
+	Type       string
+	APIVersion string
+	Livemode   bool
+	Created    int64  // seconds; 0 where it says none that can be
+	Customer   string // whom it is about; empty for nobody
+}
 
 // VerifyEvent checks the signature of a delivery on its raw bytes and only then parses it. Each secret is tried, so that
 // one can be rotated. An event of another API version is accepted: the worker fetches what it needs itself, and so
 // nothing is read here but what says which event it is.
 //
 // spec:subscription-billing/3.1
-func VerifyEvent(payload []byte, header string, secrets []string, now time.Time) (stripe.Event, error) {
+func VerifyEvent(payload []byte, header string, secrets []string, now time.Time) (Event, error) {
 	at, signatures, err := parseSignature(header)
 	if err != nil {
-		return stripe.Event{}, err
+		return Event{}, err
 	}
 	if d := now.Sub(at); d > tolerance || d < -tolerance {
-		return stripe.Event{}, fmt.Errorf("%w: it was made at %s", ErrSignature, at.UTC().Format(time.RFC3339))
+		return Event{}, fmt.Errorf("%w: it was made at %s", ErrSignature, at.UTC().Format(time.RFC3339))
 	}
 	fits := false
 	for _, secret := range secrets {
@@ -49,7 +58,7 @@ func VerifyEvent(payload []byte, header string, secrets []string, now time.Time)
 		}
 	}
 	if !fits {
-		return stripe.Event{}, ErrSignature
+		return Event{}, ErrSignature
 	}
 	return parseEvent(payload)
 }
@@ -81,8 +90,9 @@ func parseSignature(header string) (at time.Time, signatures [][]byte, err error
 
 var eventID = regexp.MustCompile(`^[!-~]{1,255}$`)
 
-// parseEvent reads what says which event a payload is.
-func parseEvent(payload []byte) (stripe.Event, error) {
+// parseEvent reads what says which event a payload is, and whom it is about. What the object of another application's event
+// looks like is not ours to judge.
+func parseEvent(payload []byte) (Event, error) {
 	var e struct {
 		ID         string          `json:"id"`
 		Type       string          `json:"type"`
@@ -90,20 +100,47 @@ func parseEvent(payload []byte) (stripe.Event, error) {
 		Livemode   bool            `json:"livemode"`
 		Created    json.RawMessage `json:"created"`
 		Data       struct {
-			Object json.RawMessage `json:"object"`
+			Object struct {
+				ID       string    `json:"id"`
+				Object   string    `json:"object"`
+				Customer reference `json:"customer"`
+			} `json:"object"`
 		} `json:"data"`
 	}
-	if err := json.Unmarshal(payload, &e); err != nil {
-		return stripe.Event{}, fmt.Errorf("%w: %v", ErrPayload, err)
+	var odd *json.UnmarshalTypeError // the rest is read all the same
+	if err := json.Unmarshal(payload, &e); err != nil && !(errors.As(err, &odd) && strings.HasPrefix(odd.Field, "data")) {
+		return Event{}, fmt.Errorf("%w: %v", ErrPayload, err)
 	}
 	if !eventID.MatchString(e.ID) {
-		return stripe.Event{}, fmt.Errorf("%w: it has no id", ErrPayload)
+		return Event{}, fmt.Errorf("%w: it has no id", ErrPayload)
 	}
 	created, err := strconv.ParseInt(string(e.Created), 10, 64)
 	if err != nil || created < 0 || created > maxSeconds {
 		created = 0 // when an event was made decides nothing
 	}
-	return stripe.Event{ID: e.ID, Type: stripe.EventType(storable(e.Type)), APIVersion: storable(e.APIVersion), Livemode: e.Livemode, Created: created, Data: &stripe.EventData{Raw: e.Data.Object}}, nil
+	customer := string(e.Data.Object.Customer)
+	if e.Data.Object.Object == "customer" {
+		customer = e.Data.Object.ID
+	}
+	return Event{ID: e.ID, Type: storable(e.Type), APIVersion: storable(e.APIVersion), Livemode: e.Livemode, Created: created, Customer: storable(customer)}, nil
+}
+
+// A reference is a field of an event's object that is an id, or an object with one.
+type reference string
+
+func (r *reference) UnmarshalJSON(data []byte) error {
+	var id string
+	if json.Unmarshal(data, &id) == nil {
+		*r = reference(id)
+		return nil
+	}
+	var object struct {
+		ID string `json:"id"`
+	}
+	if json.Unmarshal(data, &object) == nil {
+		*r = reference(object.ID)
+	}
+	return nil // what is neither says nothing, in an event that may be another application's
 }
 
 // maxSeconds is the end of the year 9999: what is later is no time of Stripe's.
@@ -114,4 +151,14 @@ func storable(s string) string {
 	return strings.ToValidUTF8(strings.ReplaceAll(s, "\x00", ""), "")
 }
 
-func httpClient(timeout time.Duration) *http.Client { return &http.Client{Timeout: timeout} }
+// httpClient keeps as many connections to Stripe as are used at once; the default is to keep two, and to open the rest anew for
+// every request.
+func httpClient(timeout time.Duration) *http.Client {
+	client := &http.Client{Timeout: timeout}
+	if t, ok := http.DefaultTransport.(*http.Transport); ok {
+		t = t.Clone()
+		t.MaxIdleConnsPerHost = 64
+		client.Transport = t
+	}
+	return client
+}

@@ -14,11 +14,12 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// ErrNotFound means that there is no such row, or that it is another user's.
-var ErrNotFound = errors.New("not found")
-
-// ErrBusy means that another change of the same subscription is being made.
-var ErrBusy = errors.New("another change is in progress")
+// What the store says instead of an answer.
+var (
+	ErrNotFound           = errors.New("not found")                              // there is no such row, or it is another user's
+	ErrBusy               = errors.New("another change is in progress")          // of the same subscription
+	ErrSecondSubscription = errors.New("the user has another live subscription") // this one must not become live too
+)
 
 // A Store keeps billing's tables. It is safe for concurrent use.
 type Store struct {
@@ -86,9 +87,6 @@ func (s *Store) UserOf(ctx context.Context, customerID string) (string, error) {
 	return id, err
 }
 
-// ErrSecondSubscription means that the user has another live subscription: this one must not become live too.
-var ErrSecondSubscription = errors.New("the user has another live subscription")
-
 // Save writes what Stripe says of a subscription, and an audit row when that changes something; source names what brought
 // the news. A change out of a terminal status is old news and changes nothing. It runs in the transaction of tx, whose
 // caller holds the customer's lock.
@@ -111,39 +109,30 @@ func (s *Store) Save(ctx context.Context, tx pgx.Tx, sub Subscription, source st
 	} else if err := CheckTransition("", sub.Status); err != nil {
 		return false, err
 	}
-	_, err = tx.Exec(ctx, `INSERT INTO subscriptions (user_id, stripe_subscription_id, stripe_customer_id, stripe_item_id, stripe_schedule_id, price_id, plan, status, unit_amount, currency,
+	// One statement: it releases a subscription with which nothing is wrong any more, and writes nothing beside another live one.
+	written, err := tx.Exec(ctx, `WITH released AS (UPDATE quarantine SET released_at = now() WHERE stripe_subscription_id = $2 AND released_at IS NULL AND NOT $21)
+		INSERT INTO subscriptions (user_id, stripe_subscription_id, stripe_customer_id, stripe_item_id, stripe_schedule_id, price_id, plan, status, unit_amount, currency,
 			interval_days, pending_plan, current_period_start, current_period_end, cancel_at_period_end, cancel_at, trial_end, canceled_at, ended_at, synced_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8::text::subscription_status, $9, $10, $11, nullif($12, ''), $13, $14, $15, $16, $17, $18, $19, $20)
+		SELECT $1::uuid, $2, $3, $4, $5, $6, $7, $8::text::subscription_status, $9, $10, $11, nullif($12, ''), $13, $14, $15, $16, $17, $18, $19, $20
+		WHERE NOT ($22 AND EXISTS (SELECT FROM subscriptions WHERE user_id = $1 AND stripe_subscription_id <> $2 AND status IN ('trialing', 'active', 'past_due', 'unpaid', 'paused')))
 		ON CONFLICT (stripe_subscription_id) DO UPDATE SET stripe_item_id = excluded.stripe_item_id, stripe_schedule_id = excluded.stripe_schedule_id, price_id = excluded.price_id,
 			plan = excluded.plan, status = excluded.status, unit_amount = excluded.unit_amount, interval_days = excluded.interval_days, pending_plan = excluded.pending_plan,
 			current_period_start = excluded.current_period_start, current_period_end = excluded.current_period_end, cancel_at_period_end = excluded.cancel_at_period_end,
 			cancel_at = excluded.cancel_at, trial_end = excluded.trial_end, canceled_at = excluded.canceled_at, ended_at = excluded.ended_at, synced_at = greatest(subscriptions.synced_at, excluded.synced_at)`,
 		sub.UserID, sub.StripeID, sub.CustomerID, sub.ItemID, sub.ScheduleID, sub.PriceID, sub.Plan, string(sub.Status), sub.UnitAmount, sub.Currency, sub.IntervalDays, sub.PendingPlan,
-		sub.CurrentPeriodStart, sub.CurrentPeriodEnd, sub.CancelAtPeriodEnd, orNull(sub.CancelAt), orNull(sub.TrialEnd), orNull(sub.CanceledAt), orNull(sub.EndedAt), sub.SyncedAt)
-	if violates(err, "subscriptions_one_live") {
+		sub.CurrentPeriodStart, sub.CurrentPeriodEnd, sub.CancelAtPeriodEnd, orNull(sub.CancelAt), orNull(sub.TrialEnd), orNull(sub.CanceledAt), orNull(sub.EndedAt), sub.SyncedAt, sub.Quarantined, sub.Status.Live())
+	if violates(err, "subscriptions_one_live") || err == nil && written.RowsAffected() == 0 {
 		return false, ErrSecondSubscription
 	}
 	if err != nil {
 		return false, fmt.Errorf("writing subscription %s: %v", sub.StripeID, err)
 	}
-	if old == nil || old.Quarantined != sub.Quarantined {
-		if err := quarantineTurned(ctx, tx, sub); err != nil {
-			return false, fmt.Errorf("releasing subscription %s: %v", sub.StripeID, err)
+	if old != nil && old.Quarantined != sub.Quarantined { // others are told, though the row may be as it was; of a new row they hear anyway
+		if _, err := tx.Exec(ctx, `SELECT pg_notify('billing_subscriptions', $1)`, sub.UserID); err != nil {
+			return false, fmt.Errorf("telling of subscription %s: %v", sub.StripeID, err)
 		}
 	}
 	return true, audit(ctx, tx, old, &sub, source)
-}
-
-// quarantineTurned releases a subscription with which nothing is wrong any more. Other instances hear of it and of the
-// contrary: the row itself is as it was.
-func quarantineTurned(ctx context.Context, tx pgx.Tx, sub Subscription) error {
-	if !sub.Quarantined {
-		if _, err := tx.Exec(ctx, `UPDATE quarantine SET released_at = now() WHERE stripe_subscription_id = $1 AND released_at IS NULL`, sub.StripeID); err != nil {
-			return err
-		}
-	}
-	_, err := tx.Exec(ctx, `SELECT pg_notify('billing_subscriptions', $1)`, sub.UserID)
-	return err
 }
 
 func orNull(t time.Time) *time.Time {
@@ -261,8 +250,8 @@ func (s *Store) ownInvoice(ctx context.Context, userID, id string) error {
 	return err
 }
 
-// LockCustomer waits for the lock that orders everything that is done for one customer, until the transaction ends.
-func LockCustomer(ctx context.Context, tx pgx.Tx, customerID string) error {
+// lockCustomer waits for the lock that orders everything that is done for one customer, until the transaction ends.
+func lockCustomer(ctx context.Context, tx pgx.Tx, customerID string) error {
 	_, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtextextended($1, 0))`, "billing:"+customerID)
 	return err
 }

@@ -73,12 +73,12 @@ type Subscription struct {
 	SyncedAt           time.Time `json:"-"`                     // when Stripe was asked last; no change of the subscription
 }
 
-// Grace is how long access goes on after a period whose renewal nobody has heard of: Stripe delivers an event for three
+// grace is how long access goes on after a period whose renewal nobody has heard of: Stripe delivers an event for three
 // days. After that, only Stripe's own word, given since the end of the period, keeps it up.
-const Grace = 72 * time.Hour
+const grace = 72 * time.Hour
 
 // Entitled tells whether the user may use what was paid for at a time: a cancelled subscription keeps its access until
-// the end of the period, and loses it then even when Stripe's event is late. One that goes on keeps it for Grace beyond
+// the end of the period, and loses it then even when Stripe's event is late. One that goes on keeps it for grace beyond
 // the end, or for as long as Stripe said after the end that it goes on.
 //
 // spec:subscription-billing/6.3
@@ -97,5 +97,5 @@ func (s *Subscription) Entitled(at time.Time) bool {
 	if !s.CancelAt.IsZero() && !at.Before(s.CancelAt) {
 		return false
 	}
-	return at.Before(s.CurrentPeriodEnd.Add(Grace)) || s.SyncedAt.After(s.CurrentPeriodEnd)
+	return at.Before(s.CurrentPeriodEnd.Add(grace)) || s.SyncedAt.After(s.CurrentPeriodEnd)
 }

@@ -19,12 +19,12 @@ import (
 type Syncer struct {
 	store  *Store
 	stripe *Stripe
-	alarm  func(*Quarantined) // rings when a subscription that we have is set aside
+	alarm  func(*quarantined) // rings when a subscription that we have is set aside
 }
 
-// NewSyncer makes one.
-func NewSyncer(store *Store, s *Stripe) *Syncer {
-	return &Syncer{store: store, stripe: s, alarm: func(*Quarantined) {}}
+// newSyncer makes one.
+func newSyncer(store *Store, s *Stripe) *Syncer {
+	return &Syncer{store: store, stripe: s, alarm: func(*quarantined) {}}
 }
 
 func (s *Stripe) now() time.Time {
@@ -61,18 +61,18 @@ func (s *Stripe) customerOf(ctx context.Context, subscriptionID string) (string,
 		return "", fmt.Errorf("fetching subscription %s: %w", subscriptionID, err)
 	}
 	if hint.Customer == nil || hint.Customer.ID == "" {
-		return "", fmt.Errorf("subscription %s: %w: it has no customer", subscriptionID, ErrForeign)
+		return "", fmt.Errorf("subscription %s: %w: it has no customer", subscriptionID, errForeign)
 	}
 	return hint.Customer.ID, nil
 }
 
-// ErrForeign means that an object is none of ours: another application's, a customer who is unknown or was erased.
-var ErrForeign = errors.New("not one of ours")
+// errForeign means that an object is none of ours: another application's, a customer who is unknown or was erased.
+var errForeign = errors.New("not one of ours")
 
-// A Quarantined is the error for a subscription of one of our customers that must not give access.
-type Quarantined struct{ SubscriptionID, CustomerID, UserID, Reason string }
+// A quarantined is the error for a subscription of one of our customers that must not give access.
+type quarantined struct{ SubscriptionID, CustomerID, UserID, Reason string }
 
-func (q *Quarantined) Error() string {
+func (q *quarantined) Error() string {
 	return fmt.Sprintf("subscription %s is quarantined: %s", q.SubscriptionID, q.Reason)
 }
 
@@ -81,7 +81,7 @@ func (q *Quarantined) Error() string {
 //
 // spec:subscription-billing/2.5 spec:subscription-billing/3.5 spec:subscription-billing/9.3
 func (s *Syncer) SyncTx(ctx context.Context, tx pgx.Tx, customerID, subscriptionID, source string) error {
-	if err := LockCustomer(ctx, tx, customerID); err != nil {
+	if err := lockCustomer(ctx, tx, customerID); err != nil {
 		return err
 	}
 	asked := s.stripe.now().UTC().Truncate(time.Microsecond)
@@ -104,11 +104,11 @@ func (s *Syncer) SyncTx(ctx context.Context, tx pgx.Tx, customerID, subscription
 // read turns Stripe's subscription into ours. The reason says why it is not charged as one of our plans is, "" when it is.
 func (s *Syncer) read(ctx context.Context, tx pgx.Tx, r *stripe.Subscription) (sub Subscription, reason string, err error) {
 	if r.Customer == nil {
-		return sub, "", fmt.Errorf("subscription %s: %w: it has no customer", r.ID, ErrForeign)
+		return sub, "", fmt.Errorf("subscription %s: %w: it has no customer", r.ID, errForeign)
 	}
 	userID, err := userOf(ctx, tx, r.Customer.ID, r.ID)
 	if errors.Is(err, ErrNotFound) {
-		return sub, "", fmt.Errorf("subscription %s: %w: customer %s is unknown", r.ID, ErrForeign, r.Customer.ID)
+		return sub, "", fmt.Errorf("subscription %s: %w: customer %s is unknown", r.ID, errForeign, r.Customer.ID)
 	}
 	if err != nil {
 		return sub, "", err
@@ -147,7 +147,7 @@ func (s *Syncer) read(ctx context.Context, tx pgx.Tx, r *stripe.Subscription) (s
 //
 // spec:subscription-billing/12.2
 func (s *Syncer) odd(ctx context.Context, tx pgx.Tx, sub Subscription, reason, source string) error {
-	q := &Quarantined{sub.StripeID, sub.CustomerID, sub.UserID, reason}
+	q := &quarantined{sub.StripeID, sub.CustomerID, sub.UserID, reason}
 	known, err := scan(tx.QueryRow(ctx, `SELECT `+columns+` FROM subscriptions WHERE stripe_subscription_id = $1`, sub.StripeID))
 	if errors.Is(err, ErrNotFound) {
 		return q
@@ -165,12 +165,12 @@ func (s *Syncer) odd(ctx context.Context, tx pgx.Tx, sub Subscription, reason, s
 	return err
 }
 
-func quarantineAlarm(log *slog.Logger, q *Quarantined) {
+func quarantineAlarm(log *slog.Logger, q *quarantined) {
 	log.Error("a subscription is quarantined", "subscription", q.SubscriptionID, "reason", q.Reason)
 }
 
 // setAside notes a subscription that must not give access, and tells whether that is new.
-func setAside(ctx context.Context, tx pgx.Tx, q *Quarantined, source string) (bool, error) {
+func setAside(ctx context.Context, tx pgx.Tx, q *quarantined, source string) (bool, error) {
 	tag, err := tx.Exec(ctx, `INSERT INTO quarantine (stripe_subscription_id, stripe_customer_id, user_id, reason, event_id) VALUES ($1, $2, $3, $4, $5)
 		ON CONFLICT (stripe_subscription_id) DO UPDATE SET released_at = NULL, reason = excluded.reason, event_id = excluded.event_id WHERE quarantine.released_at IS NOT NULL`,
 		q.SubscriptionID, q.CustomerID, q.UserID, q.Reason, strings.TrimPrefix(source, "event:"))
@@ -178,7 +178,7 @@ func setAside(ctx context.Context, tx pgx.Tx, q *Quarantined, source string) (bo
 }
 
 // quarantine keeps out a subscription that was unknown so far, and notes it once, in the audit log too.
-func quarantine(ctx context.Context, tx pgx.Tx, q *Quarantined, source string) error {
+func quarantine(ctx context.Context, tx pgx.Tx, q *quarantined, source string) error {
 	isNew, err := setAside(ctx, tx, q, source)
 	if err != nil || !isNew {
 		return err
@@ -190,8 +190,10 @@ func quarantine(ctx context.Context, tx pgx.Tx, q *Quarantined, source string) e
 //
 // spec:subscription-billing/3.7 spec:subscription-billing/13.2
 func userOf(ctx context.Context, tx pgx.Tx, customerID, subscriptionID string) (userID string, err error) {
-	err = tx.QueryRow(ctx, `SELECT c.user_id::text FROM stripe_customers c WHERE c.erased_at IS NULL AND (c.stripe_customer_id = $1
-		OR EXISTS (SELECT FROM subscriptions s WHERE s.user_id = c.user_id AND s.stripe_customer_id = $1 AND s.stripe_subscription_id = $2))`, customerID, subscriptionID).Scan(&userID)
+	// Two look-ups by index: either condition in one WHERE would read every customer.
+	err = tx.QueryRow(ctx, `SELECT c.user_id::text FROM stripe_customers c JOIN (SELECT user_id FROM stripe_customers WHERE stripe_customer_id = $1
+			UNION SELECT user_id FROM subscriptions WHERE stripe_customer_id = $1 AND stripe_subscription_id = $2) AS found USING (user_id)
+		WHERE c.erased_at IS NULL`, customerID, subscriptionID).Scan(&userID)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return "", ErrNotFound
 	}
@@ -238,7 +240,7 @@ func at(seconds int64) time.Time {
 
 // isForeign tells whether an error means that an object is none of ours, also one that Stripe does not know.
 func isForeign(err error) bool {
-	return errors.Is(err, ErrForeign) || isStripeError(err, 404)
+	return errors.Is(err, errForeign) || isStripeError(err, 404)
 }
 
 // RememberPrices keeps what the configured prices stand for. Those of before stay known, and are not active any more.

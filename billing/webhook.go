@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -27,6 +28,7 @@ type Webhook struct {
 	now    func() time.Time
 	log    *slog.Logger
 	stored func() // told of every event that was stored
+	intake *intake
 
 	versions sync.Map // of the interface that events came in: the alarm about one rings once
 }
@@ -42,7 +44,7 @@ func NewWebhook(store *Store, c Config, now func() time.Time, log *slog.Logger) 
 	if now == nil {
 		now = time.Now
 	}
-	return &Webhook{store: store, config: c, now: now, log: log, stored: func() {}}, nil
+	return &Webhook{store: store, config: c, now: now, log: log, stored: func() {}, intake: &intake{store: store}}, nil
 }
 
 // Register adds the endpoint to a mux.
@@ -83,7 +85,7 @@ func (h *Webhook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), receiveTimeout)
 	defer cancel()
-	if err := h.store.Receive(ctx, event, payload); err != nil {
+	if err := h.intake.take(ctx, event, payload); err != nil {
 		h.log.Error("an event could not be stored", "event", event.ID, "error", err)
 		http.Error(w, "try again", http.StatusServiceUnavailable)
 		return
@@ -92,54 +94,134 @@ func (h *Webhook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusOK)
 }
 
+// insertEvents stores what is in seven arrays. They are in the order of the ids: two statements that bring the same events in
+// different orders would wait for each other.
+const insertEvents = `INSERT INTO stripe_events (id, type, api_version, livemode, created, customer, payload)
+	SELECT id, type, api_version, livemode, created, customer, payload::jsonb
+	FROM unnest($1::text[], $2::text[], $3::text[], $4::bool[], $5::timestamptz[], $6::text[], $7::text[]) AS e (id, type, api_version, livemode, created, customer, payload)
+	ON CONFLICT (id) DO NOTHING`
+
 // Receive stores an event in the inbox. The same event again changes nothing. What the database cannot keep of a payload
 // (a NUL in a text, nesting without end) is left out, since delivering it again would not help: the worker fetches what it
 // needs.
 //
 // spec:subscription-billing/3.3 spec:subscription-billing/3.4 spec:subscription-billing/14.3
-func (s *Store) Receive(ctx context.Context, e stripe.Event, payload []byte) error {
-	const insert = `INSERT INTO stripe_events (id, type, api_version, livemode, created, customer, payload) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO NOTHING`
-	customer, created := "", orNull(at(e.Created))
-	if e.Data != nil {
-		customer = storable(customerOf(e.Data.Raw))
+func (s *Store) Receive(ctx context.Context, e Event, payload []byte) error {
+	err := s.insertEvents(ctx, []*delivery{{event: e, payload: payload}})
+	if !refusedData(err) {
+		return err
 	}
-	_, err := s.pool.Exec(ctx, insert, e.ID, e.Type, e.APIVersion, e.Livemode, created, customer, payload)
+	var event struct {
+		Data struct {
+			Object eventObject `json:"object"`
+		} `json:"data"`
+	}
+	if json.Unmarshal(payload, &event) != nil {
+		return err
+	}
+	o := &event.Data.Object
+	*o = eventObject{ID: storable(o.ID), Object: storable(o.Object), Customer: reference(storable(string(o.Customer))), Subscription: reference(storable(string(o.Subscription)))}
+	if payload, err = json.Marshal(event); err != nil {
+		return err
+	}
+	return s.insertEvents(ctx, []*delivery{{event: e, payload: payload}})
+}
+
+// refusedData tells whether the database cannot keep a value.
+func refusedData(err error) bool {
 	var refused *pgconn.PgError
-	if errors.As(err, &refused) && (strings.HasPrefix(refused.Code, "22") || strings.HasPrefix(refused.Code, "54")) {
-		var event struct {
-			Data struct {
-				Object eventObject `json:"object"`
-			} `json:"data"`
-		}
-		if json.Unmarshal(payload, &event) != nil {
-			return err
-		}
-		o := &event.Data.Object
-		*o = eventObject{ID: storable(o.ID), Object: storable(o.Object), Customer: reference(storable(string(o.Customer))), Subscription: reference(storable(string(o.Subscription)))}
-		if payload, err = json.Marshal(event); err != nil {
-			return err
-		}
-		_, err = s.pool.Exec(ctx, insert, e.ID, e.Type, e.APIVersion, e.Livemode, created, customer, payload)
+	return errors.As(err, &refused) && (strings.HasPrefix(refused.Code, "22") || strings.HasPrefix(refused.Code, "54"))
+}
+
+// insertEvents stores deliveries by one statement: all of them, or none.
+func (s *Store) insertEvents(ctx context.Context, all []*delivery) error {
+	slices.SortFunc(all, func(a, b *delivery) int { return strings.Compare(a.event.ID, b.event.ID) })
+	n := len(all)
+	ids, types, versions, customers, payloads := make([]string, n), make([]string, n), make([]string, n), make([]string, n), make([]string, n)
+	live, created := make([]bool, n), make([]*time.Time, n)
+	for i, d := range all {
+		e := d.event
+		ids[i], types[i], versions[i], live[i], created[i], customers[i], payloads[i] = e.ID, e.Type, e.APIVersion, e.Livemode, orNull(at(e.Created)), e.Customer, string(d.payload)
 	}
+	_, err := s.pool.Exec(ctx, insertEvents, ids, types, versions, live, created, customers, payloads)
 	return err
 }
 
-// A reference is a field of an event's object that is an id, or an object with one.
-type reference string
+// A delivery waits to be stored.
+type delivery struct {
+	event   Event
+	payload []byte
+	done    chan error // takes one value, when it is known what came of it
+}
 
-func (r *reference) UnmarshalJSON(data []byte) error {
-	var id string
-	if json.Unmarshal(data, &id) == nil {
-		*r = reference(id)
-		return nil
+// An intake stores deliveries. Those that come while the database is at work are stored together by the next statement: a
+// burst costs as many commits as the database has time for, and a single delivery waits for nobody.
+type intake struct {
+	store *Store
+
+	mu      sync.Mutex
+	waiting []*delivery
+	working int
+}
+
+const (
+	intakeStatements = 2  // at once; one that hangs does not hold up everything
+	intakeTogether   = 64 // deliveries of one statement
+)
+
+// take stores a delivery, and returns when it is stored.
+func (in *intake) take(ctx context.Context, e Event, payload []byte) error {
+	d := &delivery{event: e, payload: payload, done: make(chan error, 1)}
+	in.mu.Lock()
+	in.waiting = append(in.waiting, d)
+	idle := in.working < intakeStatements
+	if idle {
+		in.working++
 	}
-	var object struct {
-		ID string `json:"id"`
+	in.mu.Unlock()
+	if idle {
+		go in.work()
 	}
-	if json.Unmarshal(data, &object) == nil {
-		*r = reference(object.ID)
+	select {
+	case err := <-d.done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err() // it may be stored all the same; delivered again, it changes nothing
 	}
-	return nil // what is neither says nothing, in an event that may be another application's
+}
+
+// work stores what waits, until nothing does.
+func (in *intake) work() {
+	for {
+		in.mu.Lock()
+		n := min(len(in.waiting), intakeTogether)
+		if n == 0 {
+			in.working--
+			in.mu.Unlock()
+			return
+		}
+		now := in.waiting[:n:n]
+		in.waiting = in.waiting[n:]
+		in.mu.Unlock()
+		in.storeAll(now)
+	}
+}
+
+// storeAll stores deliveries together, or each alone where the database refuses one of them.
+func (in *intake) storeAll(all []*delivery) {
+	ctx, cancel := context.WithTimeout(context.Background(), receiveTimeout)
+	defer cancel()
+	if len(all) > 1 {
+		if err := in.store.insertEvents(ctx, all); !refusedData(err) {
+			for _, d := range all {
+				d.done <- err
+			}
+			return
+		}
+	}
+	for _, d := range all {
+		d.done <- in.store.Receive(ctx, d.event, d.payload)
+	}
 }
 
 // An eventObject is what is read of an event's object; everything else is fetched.
@@ -148,15 +230,4 @@ type eventObject struct {
 	Object       string    `json:"object"`
 	Customer     reference `json:"customer"`
 	Subscription reference `json:"subscription"`
-}
-
-func customerOf(raw []byte) string {
-	var o eventObject
-	if json.Unmarshal(raw, &o) != nil {
-		return ""
-	}
-	if o.Object == "customer" {
-		return o.ID
-	}
-	return string(o.Customer)
 }

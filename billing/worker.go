@@ -33,8 +33,8 @@ type Worker struct {
 
 // NewWorker makes one. Events whose processing fails are tried again after 1, 2, 4 … seconds.
 func NewWorker(store *Store, s *Stripe, log *slog.Logger) *Worker {
-	w := &Worker{store: store, stripe: s, sync: NewSyncer(store, s), log: log, wake: make(chan struct{}, 1), inFlight: map[string]bool{}}
-	w.sync.alarm = func(q *Quarantined) { quarantineAlarm(log, q) }
+	w := &Worker{store: store, stripe: s, sync: newSyncer(store, s), log: log, wake: make(chan struct{}, 1), inFlight: map[string]bool{}}
+	w.sync.alarm = func(q *quarantined) { quarantineAlarm(log, q) }
 	return w
 }
 
@@ -179,7 +179,7 @@ type inboxEvent struct {
 func (w *Worker) one(ctx context.Context, due time.Time) (what outcome, err error) {
 	var e inboxEvent
 	var failure error
-	var set *Quarantined
+	var set *quarantined
 	mine := false
 	defer func() {
 		if mine { // after the commit: whoever takes the customer up next sees what was done
@@ -262,7 +262,7 @@ func (w *Worker) effect(ctx context.Context, tx pgx.Tx, e inboxEvent) error {
 		} `json:"data"`
 	}
 	if err := json.Unmarshal(e.payload, &event); err != nil {
-		return fmt.Errorf("%w: the payload cannot be read: %v", ErrForeign, err)
+		return fmt.Errorf("%w: the payload cannot be read: %v", errForeign, err)
 	}
 	o, source := event.Data.Object, "event:"+e.id
 	switch {
@@ -305,7 +305,7 @@ func (w *Worker) subscription(ctx context.Context, tx pgx.Tx, customerID, id, so
 			return err
 		}
 	}
-	err := pgx.BeginFunc(ctx, tx, func(try pgx.Tx) error { return w.sync.SyncTx(ctx, try, customerID, id, source) })
+	err := w.sync.SyncTx(ctx, tx, customerID, id, source)
 	if !errors.Is(err, ErrSecondSubscription) {
 		return err
 	}
@@ -474,7 +474,7 @@ func (w *Worker) fetchInvoice(ctx context.Context, id string) (*stripe.Invoice, 
 // spec:subscription-billing/10.1 spec:subscription-billing/10.2 spec:subscription-billing/10.3
 func (w *Worker) invoice(ctx context.Context, tx pgx.Tx, o eventObject, kind, source string) error {
 	customerID, id := string(o.Customer), o.ID
-	if err := LockCustomer(ctx, tx, customerID); err != nil {
+	if err := lockCustomer(ctx, tx, customerID); err != nil {
 		return err
 	}
 	in, err := w.fetchInvoice(ctx, id)
@@ -493,7 +493,7 @@ func (w *Worker) invoice(ctx context.Context, tx pgx.Tx, o eventObject, kind, so
 	}
 	userID, err := userOf(ctx, tx, customerID, subscriptionID)
 	if errors.Is(err, ErrNotFound) {
-		return fmt.Errorf("invoice %s: %w: customer %s is unknown", id, ErrForeign, customerID)
+		return fmt.Errorf("invoice %s: %w: customer %s is unknown", id, errForeign, customerID)
 	}
 	if err != nil {
 		return err

@@ -35,6 +35,7 @@ CREATE TABLE checkout_sessions (
   expires_at timestamptz NOT NULL,
   created_at timestamptz NOT NULL DEFAULT now()
 );
+CREATE INDEX checkout_sessions_user ON checkout_sessions (user_id);
 CREATE UNIQUE INDEX checkout_sessions_one_open ON checkout_sessions (user_id) WHERE state = 'open';
 
 -- spec:subscription-billing/4.1
@@ -100,6 +101,7 @@ CREATE TABLE quarantine (
   created_at timestamptz NOT NULL DEFAULT now(),
   released_at timestamptz -- what was wrong is not so any more
 );
+CREATE INDEX quarantine_user ON quarantine (user_id);
 
 CREATE TABLE invoices (
   id text PRIMARY KEY,
@@ -136,6 +138,7 @@ CREATE TABLE change_requests (
 );
 -- spec:subscription-billing/11.4
 CREATE UNIQUE INDEX change_requests_one_open ON change_requests (subscription_id) WHERE state = 'open';
+CREATE INDEX change_requests_user ON change_requests (user_id);
 
 -- The inbox: a delivery is one insert, a worker does the rest. received_at and processed_at are two facts: an event whose
 -- processing failed must not look like one that was done.
