@@ -2,7 +2,6 @@ package cmd
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -399,8 +398,7 @@ func indent(s string) string { return "  " + strings.ReplaceAll(strings.TrimSpac
 // events returns the view of a run: JSON lines, or one plain line an event.
 func (a *app) events() func(tasks.Event) {
 	if a.json {
-		enc := json.NewEncoder(a.w.Stdout)
-		enc.SetEscapeHTML(false)
+		enc := a.encoder()
 		return func(e tasks.Event) { enc.Encode(e) }
 	}
 	live := newLive(a)

@@ -103,6 +103,9 @@ func (a *app) checkOnce(ctx context.Context, root string, o checkOptions) (*chec
 	if err != nil {
 		return nil, nil, undecided("spec check --help", "%v", err)
 	}
+	if format == "json" || format == "sarif" {
+		out = escaped(out)
+	}
 	if o.suppressed && format == "text" {
 		out = append(out, report.SuppressedText()...)
 	}

@@ -164,14 +164,14 @@ func (d *duration) UnmarshalYAML(n *yaml.Node) error {
 
 const repoConfig = ".kiro/spec.yaml"
 
-// readConfig reads one configuration file; a missing one is empty.
-func readConfig(file, shown string) (config, []byte, error) {
-	data, err := os.ReadFile(file)
+// readConfig reads one configuration file, which read has the bytes of; a missing one is empty.
+func readConfig(shown string, read func() ([]byte, error)) (config, []byte, error) {
+	data, err := read()
 	if errors.Is(err, os.ErrNotExist) {
 		return config{}, nil, nil
 	}
 	if err != nil {
-		return config{}, nil, undecided("", "reading %s: %v", shown, err)
+		return config{}, nil, err
 	}
 	var c config
 	dec := yaml.NewDecoder(bytes.NewReader(data))
@@ -226,11 +226,12 @@ func (a *app) settings(root string) (settings, error) {
 	var s settings
 	dir, err := a.w.configDir()
 	if err == nil {
-		if s.user, _, err = readConfig(filepath.Join(dir, "config.yaml"), filepath.Join(dir, "config.yaml")); err != nil {
+		file := filepath.Join(dir, "config.yaml")
+		if s.user, _, err = readConfig(file, func() ([]byte, error) { return os.ReadFile(file) }); err != nil {
 			return s, err
 		}
 	}
-	if s.repo, s.repoData, err = readConfig(filepath.Join(root, filepath.FromSlash(repoConfig)), repoConfig); err != nil {
+	if s.repo, s.repoData, err = readConfig(repoConfig, func() ([]byte, error) { return readOwn(root, repoConfig) }); err != nil {
 		return s, err
 	}
 	if s.servers, err = readServers(root); err != nil {

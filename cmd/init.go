@@ -111,6 +111,9 @@ func (a *app) initialize(ci string) error {
 	}
 	kept := false
 	for _, name := range sortedKeys(files) {
+		if err := within(a.dir, name); err != nil {
+			return err
+		}
 		file := filepath.Join(a.dir, filepath.FromSlash(name))
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 			return undecided("", "%v", err)

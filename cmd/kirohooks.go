@@ -3,7 +3,7 @@ package cmd
 import (
 	"encoding/json"
 	"fmt"
-	"os"
+	"io/fs"
 	"path"
 	"path/filepath"
 
@@ -16,8 +16,11 @@ const hookDir = ".kiro/hooks"
 // readHooks reads the hooks of a workspace. Commands before and after a task are run, once trusted; the others are named with
 // the reason why not: files are not saved here, and an agent is not asked behind the task's back.
 func readHooks(root string) (run []tasks.Hook, others []string, err error) {
-	entries, err := os.ReadDir(filepath.Join(root, filepath.FromSlash(hookDir)))
+	entries, err := fs.ReadDir(rooted(root), hookDir)
 	if err != nil {
+		if leadsOut(root, filepath.Join(root, filepath.FromSlash(hookDir))) {
+			return nil, []string{hookDir + ": it leads out of the repository"}, nil
+		}
 		return nil, nil, nil
 	}
 	for _, e := range entries {
@@ -31,9 +34,9 @@ func readHooks(root string) (run []tasks.Hook, others []string, err error) {
 		case ext != ".json":
 			continue
 		}
-		data, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(name)))
+		data, err := readOwn(root, name)
 		if err != nil {
-			return nil, nil, undecided("", "reading %s: %v", name, err)
+			return nil, nil, err
 		}
 		var file struct {
 			Version string `json:"version"`

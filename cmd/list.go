@@ -114,7 +114,7 @@ func (a *app) list() error {
 	w := tabwriter.NewWriter(a.w.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "SPECIFICATION\tDIALECT\tREQUIREMENTS\tCRITERIA\tTASKS\tDONE")
 	for _, s := range out.Specs {
-		name := clean(s.Path)
+		name := cleanLine(s.Path)
 		if s.archived {
 			name += " (archived)"
 		}

@@ -20,12 +20,12 @@ const mcpConfig = ".kiro/settings/mcp.json"
 // alone are passed over.
 func readServers(root string) ([]agent.MCPServer, error) {
 	fsys := rooted(root)
-	all, err := readServerFile(fsys, mcpConfig)
+	all, err := readServerFile(root, mcpConfig)
 	if err != nil {
 		return nil, err
 	}
 	for _, dir := range spec.PowerDirs(fsys, ".") {
-		more, err := readServerFile(fsys, path.Join(dir, "mcp.json"))
+		more, err := readServerFile(root, path.Join(dir, "mcp.json"))
 		if err != nil {
 			return nil, err
 		}
@@ -37,13 +37,13 @@ func readServers(root string) ([]agent.MCPServer, error) {
 	return all, nil
 }
 
-func readServerFile(fsys fs.FS, name string) ([]agent.MCPServer, error) {
-	data, err := fs.ReadFile(fsys, name)
+func readServerFile(root, name string) ([]agent.MCPServer, error) {
+	data, err := readOwn(root, name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, undecided("", "reading %s: %v", name, err)
+		return nil, err
 	}
 	var file struct {
 		Servers map[string]agent.MCPServer `json:"mcpServers"`

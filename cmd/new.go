@@ -130,6 +130,9 @@ func (a *app) fromBlueprint(root string) error {
 
 // writeAll writes the files of a new directory: beside it first, so that a failure or a kill leaves none or all.
 func (a *app) writeAll(root, dir string, files map[string][]byte) error {
+	if err := within(root, dir); err != nil {
+		return err
+	}
 	parent := filepath.Join(root, filepath.FromSlash(path.Dir(dir)))
 	if err := os.MkdirAll(parent, 0o755); err != nil {
 		return undecided("", "%v", err)
@@ -183,6 +186,9 @@ func (a *app) hostSteering(root string) error {
 	}
 	if _, err := os.Lstat(dir + ".md"); err == nil {
 		return nil
+	}
+	if err := within(root, ".kiro/steering"); err != nil {
+		return err
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return undecided("", "%v", err)

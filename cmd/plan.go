@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -51,9 +52,11 @@ func (a *app) plan(name string, o planOptions) error {
 	a.relocate(t, diags)
 	switch {
 	case a.json || o.format == "json":
-		if err := plan.JSON(a.w.Stdout, p, diags); err != nil {
+		var out bytes.Buffer
+		if err := plan.JSON(&out, p, diags); err != nil {
 			return err
 		}
+		a.w.Stdout.Write(escaped(out.Bytes()))
 	case o.format == "text":
 		out := bufio.NewWriterSize(a.w.Stdout, 1<<16)
 		plan.Text(cleanWriter{out}, p, plan.TextOptions{Width: a.width(), Why: o.why})
@@ -65,11 +68,11 @@ func (a *app) plan(name string, o planOptions) error {
 			a.progress("no tasks yet\nspec: hint: write tasks.md, or spec new")
 		}
 	case o.format == "mermaid":
-		a.w.Stdout.Write(plan.Mermaid(p))
+		cleanWriter{a.w.Stdout}.Write(plan.Mermaid(p))
 	case o.format == "dot":
-		a.w.Stdout.Write(plan.DOT(p))
+		cleanWriter{a.w.Stdout}.Write(plan.DOT(p))
 	case o.format == "svg":
-		a.w.Stdout.Write(plan.SVG(p))
+		cleanWriter{a.w.Stdout}.Write(plan.SVG(p))
 	default:
 		return undecided("spec plan --help", "--format is text, json, mermaid, dot or svg, not %q", o.format)
 	}

@@ -2,8 +2,11 @@ package cmd
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
+	"strings"
 )
 
 // rooted reads below a directory and never outside it: a link that leads out is refused.
@@ -36,3 +39,58 @@ func (p plainFiles) ReadFile(name string) ([]byte, error) {
 
 func (p plainFiles) ReadDir(name string) ([]fs.DirEntry, error) { return fs.ReadDir(p.FS, name) }
 func (p plainFiles) Stat(name string) (fs.FileInfo, error)      { return fs.Stat(p.FS, name) }
+
+// readOwn reads a file of a repository that says what this program does. One that leads out of the repository is refused, aloud.
+func readOwn(root, name string) ([]byte, error) {
+	top, err := os.OpenRoot(root)
+	if err != nil {
+		return nil, err
+	}
+	defer top.Close()
+	if info, err := top.Stat(filepath.FromSlash(name)); err == nil && !info.Mode().IsRegular() {
+		return nil, undecided("", "reading %s: %v", name, errNotPlain)
+	}
+	data, err := top.ReadFile(filepath.FromSlash(name))
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		return data, err
+	}
+	file := filepath.Join(root, filepath.FromSlash(name))
+	if to, linkErr := filepath.EvalSymlinks(file); linkErr == nil && leadsOut(root, file) {
+		return nil, undecided(fmt.Sprintf("to have it read: cp --remove-destination %s %s", quoted(to), quoted(file)), "%s leads out of the repository, to %s, and is not read", name, to)
+	}
+	return nil, undecided("", "reading %s: %v", name, err)
+}
+
+// leadsOut tells whether a file, or the nearest directory above it that exists, lies outside of a directory once links are
+// followed.
+func leadsOut(root, file string) bool {
+	top, err := filepath.EvalSymlinks(root)
+	if err != nil {
+		return false
+	}
+	for {
+		real, err := filepath.EvalSymlinks(file)
+		if err == nil {
+			rel, err := filepath.Rel(top, real)
+			return err != nil || !filepath.IsLocal(rel)
+		}
+		if _, err := os.Lstat(file); err == nil {
+			return true // a link to nowhere: where it leads is made when it is written to
+		}
+		if filepath.Dir(file) == file {
+			return false
+		}
+		file = filepath.Dir(file)
+	}
+}
+
+// within refuses to write a file that a link would put outside of a directory.
+func within(root, name string) error {
+	if file := filepath.Join(root, filepath.FromSlash(name)); leadsOut(root, file) {
+		return undecided("look where its links lead, and take them away: ls -ld "+quoted(file), "%s leads out of %s, and is not written", name, root)
+	}
+	return nil
+}
+
+// quoted is a word that a shell takes as it is.
+func quoted(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }

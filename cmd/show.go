@@ -90,9 +90,9 @@ func (a *app) show(name string) error {
 // findings prints diagnostics to standard error, one line each with its hint.
 func (a *app) findings(diags spec.Diagnostics) {
 	for _, d := range diags {
-		fmt.Fprintln(a.w.Stderr, clean(place(d)+string(d.Severity)+" "+d.Code+": "+d.Message))
+		fmt.Fprintln(a.w.Stderr, cleanLine(place(d)+string(d.Severity)+" "+d.Code+": "+d.Message))
 		if d.Hint != "" {
-			fmt.Fprintln(a.w.Stderr, clean("  hint: "+d.Hint))
+			fmt.Fprintln(a.w.Stderr, cleanLine("  hint: "+d.Hint))
 		}
 	}
 }

@@ -279,7 +279,7 @@ func standingLines(list []standing, width int) []string {
 		if same[s.name] > 1 || s.name == "." {
 			s.name = s.Path
 		}
-		s.name = clean(s.name)
+		s.name = cleanLine(s.name)
 		name = max(name, plan.Cells(s.name))
 		progress = max(progress, len(s.progress()))
 		found = max(found, len(s.findings()))

@@ -142,7 +142,10 @@ func (s *summary) criteria(t *target) error {
 				line.Proof = "ran"
 				line.Tests = append(line.Tests, r.Name)
 			}
-			if line.Proof == "ran" && facts.Bites != "" {
+			switch {
+			case line.Proof == "ran" && !fits(facts, c, index.Tests(t.feature.Name, c.ID)):
+				line.Proof = "stale" // what ran was another test, or of other words
+			case line.Proof == "ran" && facts.Bites != "":
 				line.Kills, _, _ = strings.Cut(facts.Bites, " ")
 				line.Proof = "bites"
 				switch {
@@ -252,6 +255,8 @@ func (s *summary) open(t *target) error {
 		switch c.Proof {
 		case "none":
 			s.OpenQuestions = append(s.OpenQuestions, "criterion "+c.ID+" has no proof")
+		case "stale":
+			s.OpenQuestions = append(s.OpenQuestions, "criterion "+c.ID+": what ran was another test, or of other words: spec verify "+s.Feature)
 		case "covers":
 			s.OpenQuestions = append(s.OpenQuestions, "criterion "+c.ID+": its tests noticed no break of the code")
 		case "aged":
@@ -290,9 +295,9 @@ func (s *summary) counts() string {
 	for _, c := range s.Criteria {
 		n[c.Proof]++
 	}
-	text := fmt.Sprintf("%d of %d proven", len(s.Criteria)-n["none"]-n["covers"], len(s.Criteria))
-	for _, part := range []struct{ proof, words string }{{"bites", "%d bite"}, {"aged", "%d aged"}, {"covers", "%d noticed no break"}, {"ran", "%d only ran"}} {
-		if n[part.proof] > 0 && len(n) > 0 && n["bites"]+n["aged"]+n["covers"] > 0 {
+	text := fmt.Sprintf("%d of %d proven", len(s.Criteria)-n["none"]-n["covers"]-n["stale"], len(s.Criteria))
+	for _, part := range []struct{ proof, words string }{{"bites", "%d bite"}, {"aged", "%d aged"}, {"covers", "%d noticed no break"}, {"stale", "%d stale"}, {"ran", "%d only ran"}} {
+		if n[part.proof] > 0 && len(n) > 0 && n["bites"]+n["aged"]+n["covers"]+n["stale"] > 0 {
 			text += fmt.Sprintf(", "+part.words, n[part.proof])
 		}
 	}

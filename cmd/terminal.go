@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -250,10 +251,40 @@ func (a *app) progress(format string, args ...any) {
 
 // print writes one JSON object.
 func (a *app) print(v any) error {
-	enc := json.NewEncoder(a.w.Stdout)
-	enc.SetEscapeHTML(false)
+	enc := a.encoder()
 	enc.SetIndent("", "  ")
 	return enc.Encode(v)
+}
+
+// encoder writes JSON to standard output.
+func (a *app) encoder() *json.Encoder {
+	enc := json.NewEncoder(escapingWriter{a.w.Stdout})
+	enc.SetEscapeHTML(false)
+	return enc
+}
+
+// An escapingWriter writes JSON that a terminal takes as text: what it would obey is escaped, also where JSON allows it as it
+// is (DEL, the controls beyond ASCII, marks that turn the direction). Such characters stand in strings only.
+type escapingWriter struct{ w io.Writer }
+
+func (e escapingWriter) Write(p []byte) (int, error) {
+	_, err := e.w.Write(escaped(p))
+	return len(p), err
+}
+
+func escaped(p []byte) []byte {
+	if plainText(p) {
+		return p
+	}
+	var b bytes.Buffer
+	for _, r := range string(p) {
+		if obeyed(r) {
+			fmt.Fprintf(&b, `\u%04x`, r)
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.Bytes()
 }
 
 // clean takes control characters out of text that came from a repository, so that no file name or criterion can move
@@ -263,11 +294,21 @@ func clean(s string) string {
 		if r >= ' ' && r < 0x7f {
 			return r
 		}
-		if r == '\n' || r == '\t' || !unicode.IsControl(r) && !unicode.Is(unicode.Bidi_Control, r) {
+		if !obeyed(r) {
 			return r
 		}
 		return '�'
 	}, s)
+}
+
+// cleanLine does so for what is one line: a file name that goes on in the next one could say anything there.
+func cleanLine(s string) string {
+	return strings.NewReplacer("\n", "�", "\t", "�").Replace(clean(s))
+}
+
+// obeyed tells whether a terminal does something at a character, line feeds and tabs apart.
+func obeyed(r rune) bool {
+	return r != '\n' && r != '\t' && (unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r))
 }
 
 // plainText tells whether a text is ASCII without anything to clean: most is, and needs no copy.

@@ -3,12 +3,14 @@ package cmd
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"unicode/utf8"
 
 	"spec.example/spec/internal/git"
 	"spec.example/spec/internal/trace"
@@ -72,6 +74,12 @@ func (a *app) open(name string) (*target, error) {
 	return a.read(root, loc.Dir)
 }
 
+// untypable tells whether a name with a character would be dangerous in the commands that hints advise: a shell or a terminal
+// would obey it.
+func untypable(r rune) bool {
+	return r == '\n' || r == '\t' || obeyed(r) || strings.ContainsRune("`$;|&<>\"'\\*?", r)
+}
+
 // openPath reads a spec that was named by its path, which may lie outside the workspace.
 func (a *app) openPath(root, file string) (*target, error) {
 	rel, err := filepath.Rel(root, file)
@@ -83,6 +91,10 @@ func (a *app) openPath(root, file string) (*target, error) {
 }
 
 func (a *app) read(root, dir string) (*target, error) {
+	if i := strings.IndexFunc(dir, untypable); i >= 0 {
+		r, _ := utf8.DecodeRuneInString(dir[i:])
+		return nil, undecided("give the directory another name: git mv", "the name %q cannot be typed in a command, and is not printed in one: it holds %q", dir, r)
+	}
 	fsys := rooted(root)
 	t := &target{root: root, dir: dir, fsys: fsys, external: a.external(root)}
 	t.feature, t.diags = spec.Parse(fsys, dir)
@@ -181,7 +193,34 @@ func (a *app) repository(ctx context.Context, root string) (*git.Repo, error) {
 	if errors.Is(err, git.ErrNoRepository) {
 		return nil, undecided("git init", "%v", err)
 	}
-	return repo, err
+	var foreign *git.ForeignError
+	if errors.As(err, &foreign) {
+		return nil, undecided("if it is yours: "+allows(foreign), "%v", err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return repo, ownState(ctx, repo)
+}
+
+// ownState refuses a repository that brings run logs: answers that nobody here gave, results of tests that did not run here.
+func ownState(ctx context.Context, repo *git.Repo) error {
+	if _, err := os.Lstat(filepath.Join(repo.Dir, tasks.StateDir)); err != nil {
+		return nil
+	}
+	if err := tasks.OwnState(repo.Dir); err != nil {
+		return err
+	}
+	brought, err := repo.Tracks(ctx, tasks.StateDir)
+	if err == nil && brought {
+		return undecided("git rm -r -q --cached "+tasks.StateDir+" && rm -r "+tasks.StateDir, "the repository brings %s, where this program keeps what happened here", tasks.StateDir)
+	}
+	return err
+}
+
+// allows is the command that makes a repository name a checkout.
+func allows(e *git.ForeignError) string {
+	return fmt.Sprintf("git --git-dir %s config core.worktree %s", quoted(e.GitDir), quoted(e.Place))
 }
 
 // inRepo gives the workspace root and the feature's directory as slash paths relative to the repository's top.

@@ -39,8 +39,36 @@ func newRunID(now time.Time) (string, error) {
 	return now.UTC().Format("20060102-150405-") + hex.EncodeToString(b[:]), nil
 }
 
+// A stateError says that something stands in the place of the run log that would have us write elsewhere: a repository can
+// bring a link.
+type stateError struct{ file string }
+
+func (e *stateError) Error() string {
+	return e.file + " is not what this program made: a link there would have it write elsewhere"
+}
+
+// Hint is the command that makes room.
+func (e *stateError) Hint() string {
+	return "look at it, then: rm '" + strings.ReplaceAll(e.file, "'", `'\''`) + "'"
+}
+
+// OwnState demands that the state directory of a repository and what is written in it by name are plain.
+func OwnState(top string) error {
+	for name, dir := range map[string]bool{"": true, "runs": true, ".gitignore": false, "apply.lock": false, "verify.json": false} {
+		file := filepath.Join(top, StateDir, name)
+		info, err := os.Lstat(file)
+		if err == nil && (dir && !info.IsDir() || !dir && !info.Mode().IsRegular()) {
+			return &stateError{file}
+		}
+	}
+	return nil
+}
+
 // stateDir makes the state directory of a repository.
 func stateDir(top string) (string, error) {
+	if err := OwnState(top); err != nil {
+		return "", err
+	}
 	dir := filepath.Join(top, StateDir)
 	if err := os.MkdirAll(filepath.Join(dir, "runs"), 0o755); err != nil {
 		return "", fmt.Errorf("making the directory for run logs: %v", err)

@@ -64,6 +64,9 @@ func (l *runLock) release() {
 
 // Running names the run that is going on in a repository ("" for none), which is the latest while its lock is held.
 func Running(top string) string {
+	if OwnState(top) != nil {
+		return ""
+	}
 	file, err := os.OpenFile(filepath.Join(top, StateDir, "apply.lock"), os.O_RDWR, 0)
 	if err != nil {
 		return ""

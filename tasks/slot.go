@@ -104,6 +104,7 @@ func (r *run) agentGit(ctx context.Context, s *slot, base string) error {
 	files := map[string]string{
 		"HEAD":                    base + "\n",
 		"config":                  "[core]\n\trepositoryformatversion = 0\n\tbare = false\n",
+		"gitdir":                  filepath.Join(s.work.Path(), ".git") + "\n", // as a linked worktree's names its checkout
 		"objects/info/alternates": filepath.Join(r.o.Repo.CommonDir, "objects") + "\n",
 	}
 	for name, text := range files {

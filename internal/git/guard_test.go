@@ -2,6 +2,7 @@ package git_test
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -276,5 +277,46 @@ func TestFloodsDoNotFit(t *testing.T) {
 	}
 	if all, err := os.ReadDir(slot.Dir); err != nil || len(all) != 2 {
 		t.Errorf("after all that the directory holds %v %v", all, err)
+	}
+}
+
+// TestGuardGitElsewhere: a directory that merely says that its repository is another one does not have that one written to; a
+// linked worktree, a submodule and a checkout that its repository names are opened.
+func TestGuardGitElsewhere(t *testing.T) {
+	h := newHostile(t)
+	beside := func(name string) string { return filepath.Join(filepath.Dir(h.dir), name) }
+	h.git(h.dir, "worktree", "add", "-q", beside("linked"))
+	h.git(h.dir, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", h.dir, "sub")
+	h.git(filepath.Dir(h.dir), "init", "-q", "--separate-git-dir", beside("apart.git"), beside("apart"))
+	for _, name := range []string{"file", "below", "link"} {
+		if err := os.MkdirAll(beside(name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h.write(beside("file"), ".git", "gitdir: "+filepath.Join(h.dir, ".git")+"\n")
+	h.write(beside("below"), ".git", "gitdir: ../repo/.git/worktrees/linked\n")
+	if err := os.Symlink(filepath.Join(h.dir, ".git"), filepath.Join(beside("link"), ".git")); err != nil {
+		t.Fatal(err)
+	}
+	h.git(filepath.Dir(h.dir), "init", "-q", beside("files"))
+	h.git(beside("files"), "config", "core.worktree", h.dir)
+	open := func(dir string) error {
+		_, err := git.Open(context.Background(), dir, h.env)
+		return err
+	}
+	for _, dir := range []string{h.dir, beside("linked"), filepath.Join(h.dir, "sub")} {
+		if err := open(dir); err != nil {
+			t.Errorf("%s: %v", dir, err)
+		}
+	}
+	for _, name := range []string{"file", "below", "link", "files", "apart"} {
+		var foreign *git.ForeignError
+		if err := open(beside(name)); !errors.As(err, &foreign) {
+			t.Errorf("%s: %v, want that the repository does not know of it", name, err)
+		}
+	}
+	h.git(beside("apart"), "config", "core.worktree", beside("apart"))
+	if err := open(beside("apart")); err != nil {
+		t.Errorf("a checkout that its repository names: %v", err)
 	}
 }

@@ -71,7 +71,64 @@ func Open(ctx context.Context, dir string, env []string) (*Repo, error) {
 		return nil, fmt.Errorf("%s: %w", abs, ErrNoRepository)
 	}
 	r.Dir, r.GitDir, r.CommonDir = filepath.FromSlash(lines[0]), filepath.FromSlash(lines[1]), filepath.FromSlash(lines[2])
+	if guard.On(guard.GitElsewhere) {
+		if err := r.vouched(ctx, abs); err != nil {
+			return nil, err
+		}
+	}
 	return r, nil
+}
+
+// A ForeignError is what Open returns where a .git leads to a repository that does not know of this checkout, or whose files
+// lie elsewhere: whoever made that .git would have us write into somebody else's repository.
+type ForeignError struct{ Place, GitDir, Files string }
+
+func (e *ForeignError) Error() string {
+	if e.Files != e.Place {
+		return fmt.Sprintf("the repository of %s keeps its files in %s", e.Place, e.Files)
+	}
+	return fmt.Sprintf("%s leads to the repository %s, which does not name %s as its checkout", filepath.Join(e.Place, ".git"), e.GitDir, e.Place)
+}
+
+// vouched demands that the repository whose .git lies at or above dir has its files there, and, where that .git is no directory,
+// that it names this checkout: as a linked worktree's and a submodule's do.
+func (r *Repo) vouched(ctx context.Context, dir string) error {
+	place := dir
+	info, err := os.Lstat(filepath.Join(place, ".git"))
+	for err != nil && filepath.Dir(place) != place {
+		place = filepath.Dir(place)
+		info, err = os.Lstat(filepath.Join(place, ".git"))
+	}
+	foreign := &ForeignError{Place: place, GitDir: r.GitDir, Files: r.Dir}
+	if err != nil || !sameFile(place, r.Dir) {
+		return foreign
+	}
+	foreign.Files = place
+	if info.IsDir() {
+		return nil
+	}
+	if back, err := os.ReadFile(filepath.Join(r.GitDir, "gitdir")); err == nil {
+		name := strings.TrimSpace(string(back))
+		if !filepath.IsAbs(name) {
+			name = filepath.Join(r.GitDir, name)
+		}
+		if sameFile(name, filepath.Join(place, ".git")) {
+			return nil
+		}
+	}
+	if named, err := r.run(ctx, "config", "--local", "--get", "core.worktree"); err == nil && strings.TrimSpace(named) != "" {
+		return nil // it is where the files are, then, which was compared
+	}
+	return foreign
+}
+
+func sameFile(a, b string) bool {
+	one, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	other, err := os.Stat(b)
+	return err == nil && os.SameFile(one, other)
 }
 
 // Init makes a new repository in dir, on branch main unless the user's configuration names another.
@@ -229,6 +286,12 @@ func (r *Repo) usersValue(ctx context.Context, key string, set bool) string {
 		return "ssh-keygen"
 	}
 	return ""
+}
+
+// Tracks tells whether the index holds a path, or something below it.
+func (r *Repo) Tracks(ctx context.Context, name string) (bool, error) {
+	out, err := r.run(ctx, "ls-files", "-z", "--", ":(top,literal)"+name)
+	return out != "", err
 }
 
 // at prefixes args with the recorded git directory and work tree.

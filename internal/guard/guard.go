@@ -32,6 +32,7 @@ const (
 	GitMonitor   Name = "git-fsmonitor"
 	GitHooks     Name = "git-hooks"
 	GitFilters   Name = "git-filters"
+	GitElsewhere Name = "git-elsewhere"
 )
 
 // A Guard is one of them, with what it is for and the test beside it.
@@ -67,5 +68,6 @@ func All() []Guard {
 		{GitMonitor, "core.fsmonitor is not run", git, "TestGuardGitMonitor"},
 		{GitHooks, "hooks are not run where they are not meant", git, "TestGuardGitHooks"},
 		{GitFilters, "filters that the repository's own configuration names are not run", git, "TestGuardGitFilters"},
+		{GitElsewhere, "a .git that leads to a repository which does not name the checkout is not followed", git, "TestGuardGitElsewhere"},
 	}
 }
