@@ -59,7 +59,9 @@ func (r *run) fence(ctx context.Context, from checkout, base string) (frozen, er
 			return frozen{}, fmt.Errorf("leaving out changes to specifications: %v", err)
 		}
 	}
-	out.tree, out.fenced = tree, put
+	if out.tree, out.fenced = tree, put; len(put) == 0 {
+		out.changes = changes
+	}
 	if err := r.describe(ctx, &out, base); err != nil {
 		return frozen{}, err
 	}
@@ -72,8 +74,10 @@ func (r *run) fence(ctx context.Context, from checkout, base string) (frozen, er
 // describe fills in what changed between base and the tree.
 func (r *run) describe(ctx context.Context, f *frozen, base string) error {
 	var err error
-	if f.changes, err = r.git.Changes(ctx, base, f.tree); err != nil {
-		return err
+	if f.changes == nil {
+		if f.changes, err = r.git.Changes(ctx, base, f.tree); err != nil {
+			return err
+		}
 	}
 	if f.diff, err = r.git.Diff(ctx, base, f.tree); err != nil {
 		return err

@@ -158,6 +158,9 @@ func (r *run) checkout(ctx context.Context, s *slot, tree string) error {
 
 // setupInputs hashes the manifests and lock files that a setup command reads.
 func (r *run) setupInputs(ctx context.Context, tree string) string {
+	if r.o.Setup == "" {
+		return ""
+	}
 	h := sha256.New()
 	names := r.o.SetupInputs
 	if len(names) == 0 {

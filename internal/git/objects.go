@@ -5,9 +5,9 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
-	"sort"
 	"strconv"
 	"strings"
 	"testing/fstest"
@@ -110,65 +110,78 @@ func (r *Repo) Write(ctx context.Context, data []byte) (string, error) {
 // Replace returns the tree that is treeish with the given files written; nil data removes one. It uses neither an
 // index nor a checkout.
 func (r *Repo) Replace(ctx context.Context, treeish string, files map[string][]byte) (string, error) {
-	names := make([]string, 0, len(files))
-	for name := range files {
-		names = append(names, name)
-	}
-	sort.Strings(names)
-	tree := treeish
-	for _, name := range names {
-		blob := ""
+	blobs := make(map[string]string, len(files))
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		blobs[name] = ""
 		if files[name] != nil {
 			id, err := r.Write(ctx, files[name])
 			if err != nil {
 				return "", err
 			}
-			blob = id
+			blobs[name] = id
 		}
-		next, err := r.put(ctx, tree, strings.Split(name, "/"), blob)
-		if err != nil {
-			return "", err
-		}
-		tree = next
 	}
-	return tree, nil
+	if len(blobs) == 0 {
+		return treeish, nil
+	}
+	return r.put(ctx, treeish, blobs, true)
 }
 
-func (r *Repo) put(ctx context.Context, tree string, elems []string, blob string) (string, error) {
-	var entries []Entry
+// put writes the tree that has the given blobs, by path, beside its own; "" takes one away. Each directory on the way is
+// read and written once. A directory that is left empty is none: "" stands for it, but at the top.
+func (r *Repo) put(ctx context.Context, tree string, blobs map[string]string, top bool) (string, error) {
+	here, below := map[string]string{}, map[string]map[string]string{}
+	for name, blob := range blobs {
+		dir, rest, deeper := strings.Cut(name, "/")
+		switch {
+		case !deeper:
+			here[name] = blob
+		case below[dir] == nil:
+			below[dir] = map[string]string{rest: blob}
+		default:
+			below[dir][rest] = blob
+		}
+	}
+	var kept []Entry
+	was := map[string]Entry{}
 	if tree != "" {
 		out, err := r.exec(ctx, command{args: r.at("ls-tree", "-z", tree)})
 		if err != nil {
 			return "", err
 		}
-		entries = parseTree(out)
-	}
-	var old Entry
-	kept := entries[:0]
-	for _, e := range entries {
-		if e.Path == elems[0] {
-			old = e
-			continue
+		for _, e := range parseTree(out) {
+			_, replaced := here[e.Path]
+			if replaced || below[e.Path] != nil {
+				was[e.Path] = e
+				continue
+			}
+			kept = append(kept, e)
 		}
-		kept = append(kept, e)
 	}
-	fresh := Entry{Mode: "100644", Type: "blob", ID: blob, Path: elems[0]}
-	switch {
-	case len(elems) > 1:
-		below := ""
-		if old.Type == "tree" {
-			below = old.ID
+	for name, blob := range here {
+		fresh := Entry{Mode: "100644", Type: "blob", ID: blob, Path: name}
+		if old := was[name]; old.Type == "blob" && old.Mode != "120000" {
+			fresh.Mode = old.Mode
 		}
-		id, err := r.put(ctx, below, elems[1:], blob)
+		if blob != "" {
+			kept = append(kept, fresh)
+		}
+	}
+	for name, files := range below {
+		under := ""
+		if old := was[name]; old.Type == "tree" {
+			under = old.ID
+		}
+		id, err := r.put(ctx, under, files, false)
 		if err != nil {
 			return "", err
 		}
-		fresh = Entry{Mode: "040000", Type: "tree", ID: id, Path: elems[0]}
-	case old.Type == "blob" && old.Mode != "120000":
-		fresh.Mode = old.Mode
+		if id != "" {
+			kept = append(kept, Entry{Mode: "040000", Type: "tree", ID: id, Path: name})
+		}
 	}
-	if fresh.ID != "" {
-		kept = append(kept, fresh)
+	if len(kept) == 0 && !top {
+		return "", nil
 	}
 	var in bytes.Buffer
 	for _, e := range kept {
