@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 )
@@ -76,7 +76,12 @@ type W struct
 		}
 	}
 	files := 0
-	for _, root := range []string{"../..", filepath.Join(runtime.GOROOT(), "src", "go"), filepath.Join(runtime.GOROOT(), "src", "net", "http"), filepath.Join(runtime.GOROOT(), "src", "regexp"), filepath.Join(runtime.GOROOT(), "src", "reflect")} {
+	out, err := exec.Command("go", "env", "GOROOT").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	goroot := strings.TrimSpace(string(out))
+	for _, root := range []string{"../..", filepath.Join(goroot, "src", "go"), filepath.Join(goroot, "src", "net", "http"), filepath.Join(goroot, "src", "regexp"), filepath.Join(goroot, "src", "reflect")} {
 		err := filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
 			if err != nil || filepath.Ext(name) != ".go" || strings.Contains(filepath.ToSlash(name), "/testdata/") {
 				return nil
