@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -76,6 +77,15 @@ func (a *app) importSpec(kind, from, name string) error {
 			return undecided(fmt.Sprintf("spec import %s %s --name another-name", kind, from), "%s exists already", dir)
 		}
 		delete(result.Files, ".config.kiro")
+		for file, data := range result.Files {
+			if old, err := os.ReadFile(filepath.Join(target, file)); err == nil && bytes.Equal(old, data) {
+				delete(result.Files, file)
+			}
+		}
+		if len(result.Files) == 0 && !a.json {
+			fmt.Fprintf(a.w.Stdout, "%s is in today's form already. Next: spec plan %s\n", dir, slug)
+			return nil
+		}
 	}
 	if a.json {
 		out := imported{Version: 1, Dir: dir, Files: map[string]string{}, IDs: result.IDs, Notes: append([]string{}, notes...)}

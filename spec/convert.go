@@ -20,12 +20,26 @@ type Conversion struct {
 
 // Convert writes a feature in Kiro's format of today. depends are the ids that a leaf waits for, resolved; with them the
 // new tasks wait for exactly what the old ones did.
+//
+// What is no requirement and no task is carried over as a quotation at the end of requirements.md or tasks.md. A feature that is
+// Kiro's already keeps its documents; only headings of older forms are written anew.
 func Convert(f *Feature, depends func(task string) []string) Conversion {
-	c := &converter{f: f, out: Conversion{Files: map[string][]byte{}, IDs: map[string]string{}}, depends: depends}
-	c.requirements()
-	c.design()
-	c.tasks()
-	c.out.Files[".config.kiro"] = []byte("{\"specId\": \"" + NewID(f.Name+f.Title) + "\", \"workflowType\": \"requirements-first\", \"specType\": \"feature\"}\n")
+	c := &converter{f: f, out: Conversion{Files: map[string][]byte{}, IDs: map[string]string{}}, depends: depends, kept: map[string]bool{}}
+	kind := "feature"
+	if f.Dialect == Kiro || f.Dialect == CCSDD {
+		if c.keep(); c.out.Files["bugfix.md"] != nil {
+			kind = "bugfix"
+		}
+	}
+	if len(c.out.Files) == 0 {
+		c.requirements()
+		c.design()
+	}
+	if c.out.Files["tasks.md"] == nil {
+		c.tasks()
+	}
+	c.rest()
+	c.out.Files[".config.kiro"] = []byte("{\"specId\": \"" + NewID(f.Name+f.Title) + "\", \"workflowType\": \"requirements-first\", \"specType\": \"" + kind + "\"}\n")
 	return c.out
 }
 
@@ -33,7 +47,8 @@ type converter struct {
 	f       *Feature
 	out     Conversion
 	depends func(string) []string
-	next    int // number of the latest requirement
+	next    int             // number of the latest requirement
+	kept    map[string]bool // documents that are carried over as they are, but for headings
 }
 
 func (c *converter) note(format string, args ...any) {
@@ -44,8 +59,10 @@ func (c *converter) note(format string, args ...any) {
 // their kind.
 func (c *converter) requirements() {
 	if len(c.f.Requirements) == 0 {
-		c.note("no requirement was found; requirements.md is not written")
-		return
+		c.note("no requirement was found")
+		if c.f.Document(Requirements) == nil {
+			return
+		}
 	}
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "# Requirements Document\n\n## Introduction\n\n%s\n\n## Requirements\n", c.f.Title)
@@ -60,6 +77,10 @@ func (c *converter) requirements() {
 	for i := range c.f.Requirements {
 		r := &c.f.Requirements[i]
 		switch {
+		case c.removed(r):
+			if r.Kind == KindRequirement {
+				c.note("requirement %q is removed by the change: it stands quoted, and nothing demands its end", r.ID)
+			}
 		case r.Parent != "":
 		case len(children[r.ID]) > 0:
 			c.requirement(&b, r, children[r.ID])
@@ -86,6 +107,9 @@ func (c *converter) requirements() {
 	c.out.Files["requirements.md"] = b.Bytes()
 }
 
+// removed tells whether a change of OpenSpec takes a requirement away.
+func (c *converter) removed(r *Requirement) bool { return r.Delta == Removed }
+
 func (c *converter) number(string) int {
 	c.next++
 	return c.next
@@ -94,16 +118,21 @@ func (c *converter) number(string) int {
 func (c *converter) requirement(b *bytes.Buffer, r *Requirement, criteria []*Requirement) {
 	n := c.number(r.ID)
 	c.out.IDs[r.ID] = strconv.Itoa(n)
+	if r.Delta == Modified {
+		c.note("requirement %q changes one of the base specification, which is no part of what is written", r.ID)
+	}
 	fmt.Fprintf(b, "\n### Requirement %d: %s\n", n, sentence(r.Title))
 	story := strings.TrimSpace(strings.TrimPrefix(strings.TrimPrefix(r.Text, r.Title), ":"))
 	if story != "" && story != r.Title {
-		if !strings.Contains(story, "User Story") {
+		if isStory().MatchString(story) && !strings.Contains(story, "User Story") {
 			story = "**User Story:** " + story
 		}
 		fmt.Fprintf(b, "\n%s\n", sentence(story))
 	}
 	c.criteria(b, criteria)
 }
+
+var isStory = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?i)^as (?:an?|the) |, I want `) })
 
 func (c *converter) criteria(b *bytes.Buffer, criteria []*Requirement) {
 	b.WriteString("\n#### Acceptance Criteria\n\n")
@@ -154,7 +183,10 @@ var plainNumber = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompi
 // anew.
 func (c *converter) tasks() {
 	if len(c.f.Tasks) == 0 {
-		c.note("no task was found; tasks.md is not written")
+		c.note("no task was found")
+		if c.f.Document(Tasks) != nil {
+			c.out.Files["tasks.md"] = []byte("# Implementation Plan\n")
+		}
 		return
 	}
 	c.numbers()
@@ -169,6 +201,9 @@ func (c *converter) tasks() {
 			star = "*"
 		}
 		mark := map[TaskState]string{Todo: " ", Queued: "~", Doing: "-", Done: "x"}[t.State]
+		if t.Heading && !t.Leaf() && c.done(t) { // a heading has no box that could say so
+			mark = "x"
+		}
 		id := c.out.IDs[taskKey(t.ID)]
 		dot := "."
 		if strings.Contains(id, ".") {
@@ -186,12 +221,30 @@ func (c *converter) tasks() {
 		if len(t.Touches) > 0 {
 			fmt.Fprintf(&b, "%s  - _Touches: %s_\n", indent, strings.Join(t.Touches, ", "))
 		}
+		if t.Verify != "" {
+			fmt.Fprintf(&b, "%s  - _Verify: %s_\n", indent, t.Verify)
+		}
 		c.references(&b, indent, t)
 		if t.Leaf() {
 			c.dependencies(&b, indent, t)
 		}
 	}
 	c.out.Files["tasks.md"] = b.Bytes()
+}
+
+// done tells whether all required leaves of a task are done, and there is one.
+func (c *converter) done(t *Task) bool {
+	any := false
+	for _, id := range t.Children {
+		child := c.f.Task(id)
+		if child == nil || child.Optional {
+			continue
+		}
+		if any = true; child.Leaf() && child.State != Done || !child.Leaf() && !c.done(child) {
+			return false
+		}
+	}
+	return any
 }
 
 // taskKey keeps the ids of tasks apart from those of requirements, which may be the same numbers.

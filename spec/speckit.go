@@ -59,16 +59,17 @@ func (r *reader) speckitSpec(p *page) {
 		if !ok {
 			continue
 		}
+		text, end := goesOn(p, i, text)
 		plain := strings.TrimPrefix(text, "**")
 		if refs := frRefs(plain); len(refs) > 0 && strings.HasPrefix(plain, refs[0]) && !seen[refs[0]] {
 			seen[refs[0]] = true
 			body := strings.TrimLeft(strings.TrimPrefix(plain, refs[0]), "*: ")
-			r.f.Requirements = append(r.f.Requirements, Requirement{ID: refs[0], Kind: KindRequirement, Text: body, File: p.path, Line: i + 1, EndLine: i + 2})
+			r.f.Requirements = append(r.f.Requirements, Requirement{ID: refs[0], Kind: KindRequirement, Text: body, File: p.path, Line: i + 1, EndLine: end + 1})
 			r.f.Counts.Requirements++
 		}
 		if n := successID(plain); n > 0 && !seen[plain[:n]] {
 			seen[plain[:n]] = true
-			r.f.Requirements = append(r.f.Requirements, Requirement{ID: plain[:n], Kind: KindNonFunctional, Text: strings.TrimLeft(plain[n:], "*: "), File: p.path, Line: i + 1, EndLine: i + 2})
+			r.f.Requirements = append(r.f.Requirements, Requirement{ID: plain[:n], Kind: KindNonFunctional, Text: strings.TrimLeft(plain[n:], "*: "), File: p.path, Line: i + 1, EndLine: end + 1})
 		}
 		if n, ok := foldPrefix(plain, "given"); ok && (n == len(plain) || !latin(plain[n])) {
 			scenario++
@@ -78,10 +79,23 @@ func (r *reader) speckitSpec(p *page) {
 				parent = "US" + strconv.Itoa(story)
 				id = parent + "-" + id
 			}
-			r.f.Requirements = append(r.f.Requirements, Requirement{ID: id, Kind: KindCriterion, Parent: parent, Text: strings.ReplaceAll(text, "**", ""), File: p.path, Line: i + 1, EndLine: i + 2})
+			r.f.Requirements = append(r.f.Requirements, Requirement{ID: id, Kind: KindCriterion, Parent: parent, Text: strings.ReplaceAll(text, "**", ""), File: p.path, Line: i + 1, EndLine: end + 1})
 			r.f.Counts.Criteria++
 		}
 	}
+}
+
+// goesOn joins the lines that an item is wrapped over: up to a blank one, another item or a heading.
+func goesOn(p *page, i int, text string) (whole string, end int) {
+	text = strings.TrimSpace(text)
+	for end = i + 1; end < len(p.lines); end++ {
+		l := &p.lines[end]
+		if _, item := listItem(l); item || l.hidden || l.level > 0 || l.body() == "" || l.body() == "---" {
+			break
+		}
+		text += " " + l.body()
+	}
+	return text, end
 }
 
 // listItem is the text of a bulleted or numbered item at any indentation.

@@ -62,13 +62,20 @@ func ParseTaskMaster(fsys fs.FS, name string) (f *Feature, notes []string, err e
 		return nil, nil, fmt.Errorf("%s: no list of tasks in it", name)
 	}
 	var tasks []masterTask
+	var fields []map[string]json.RawMessage
 	if err := json.Unmarshal(list, &tasks); err != nil {
 		return nil, nil, fmt.Errorf("%s: its tasks are in another form: %v", name, err)
 	}
 	f = &Feature{Dir: path.Dir(name), Name: "tasks", Title: "Tasks", Dialect: Kiro, Documents: []Document{{Stage: Tasks, Path: name, Data: data, From: 1, To: 1 + bytes.Count(data, []byte{'\n'})}}}
 	m := &masterReader{f: f, notes: notes}
+	if json.Unmarshal(list, &fields) != nil || len(fields) != len(tasks) {
+		fields = make([]map[string]json.RawMessage, len(tasks))
+	}
 	for i := range tasks {
-		m.task(&tasks[i], "", 0)
+		m.task(&tasks[i], fields[i], "", 0)
+	}
+	if m.other {
+		m.notes = append(m.notes, "fields that Kiro has no place for (priority and the like) are lines among the details of their tasks")
 	}
 	f.index()
 	return f, m.notes, nil
@@ -87,9 +94,10 @@ func jsonPlace(data []byte, err error) string {
 type masterReader struct {
 	f     *Feature
 	notes []string
+	other bool // a field was carried over as a detail
 }
 
-func (m *masterReader) task(t *masterTask, parent string, depth int) {
+func (m *masterReader) task(t *masterTask, fields map[string]json.RawMessage, parent string, depth int) {
 	if depth > 16 {
 		m.notes = append(m.notes, "subtasks deeper than 16 levels are left out")
 		return
@@ -120,6 +128,7 @@ func (m *masterReader) task(t *masterTask, parent string, depth int) {
 			}
 		}
 	}
+	task.Details = append(task.Details, m.others(fields)...)
 	if t.TestStrategy != "" {
 		task.Acceptance = append(task.Acceptance, oneLine(t.TestStrategy))
 	}
@@ -133,14 +142,37 @@ func (m *masterReader) task(t *masterTask, parent string, depth int) {
 	task.DependsNone = len(task.Depends) == 0
 	at := len(m.f.Tasks)
 	m.f.Tasks = append(m.f.Tasks, task)
+	var below []map[string]json.RawMessage
+	if json.Unmarshal(fields["subtasks"], &below) != nil || len(below) != len(t.Subtasks) {
+		below = make([]map[string]json.RawMessage, len(t.Subtasks))
+	}
 	for i := range t.Subtasks {
 		child := plainID(t.Subtasks[i].ID)
 		if !strings.HasPrefix(child, id+".") {
 			child = id + "." + child
 		}
 		m.f.Tasks[at].Children = append(m.f.Tasks[at].Children, child)
-		m.task(&t.Subtasks[i], id, depth+1)
+		m.task(&t.Subtasks[i], below[i], id, depth+1)
 	}
+}
+
+// others are the fields of a task that have no place of their own, as lines.
+func (m *masterReader) others(fields map[string]json.RawMessage) []string {
+	var out []string
+	for key, value := range fields {
+		switch key {
+		case "id", "title", "description", "status", "dependencies", "details", "testStrategy", "subtasks":
+			continue
+		}
+		text := oneLine(plainID(value))
+		if text == "" || text == "null" || text == "[]" || text == "{}" {
+			continue
+		}
+		m.other = true
+		out = append(out, strings.ToUpper(key[:min(1, len(key))])+key[min(1, len(key)):]+": "+text)
+	}
+	slices.Sort(out)
+	return out
 }
 
 // plainID is a number or string of JSON as text.
