@@ -142,7 +142,7 @@ func (a *API) stillOpen(ctx context.Context, id string, expires time.Time) (open
 	if missingAtStripe(err) {
 		return false, "", nil
 	}
-	if isStripeError(err, http.StatusNotFound, http.StatusMethodNotAllowed) {
+	if noAnswer(err) {
 		return a.now().Before(expires), "", nil
 	}
 	if err != nil {

@@ -1,9 +1,12 @@
 package billing
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strconv"
@@ -202,4 +205,49 @@ func isStripeError(err error, codes ...int) bool {
 func missingAtStripe(err error) bool {
 	var e *stripe.Error
 	return errors.As(err, &e) && e.Code == stripe.ErrorCodeResourceMissing
+}
+
+// httpClient keeps as many connections to Stripe as are used at once; the default is to keep two, and to open the rest anew for
+// every request.
+func httpClient(timeout time.Duration) *http.Client {
+	base := http.DefaultTransport
+	if t, ok := base.(*http.Transport); ok {
+		t = t.Clone()
+		t.MaxIdleConnsPerHost = 64
+		base = t
+	}
+	return &http.Client{Timeout: timeout, Transport: worded{base}}
+}
+
+// worded gives a refusal that is not in Stripe's words (a gateway's page, a stand-in that does not know the address) the form of
+// one that is: what comes of it depends on its status, which Stripe's library would not tell.
+type worded struct{ http.RoundTripper }
+
+// notStripes is the code of a refusal that Stripe did not word.
+const notStripes = "not_stripes"
+
+func (t worded) RoundTrip(r *http.Request) (*http.Response, error) {
+	res, err := t.RoundTripper.RoundTrip(r)
+	if err != nil || res.StatusCode < 400 {
+		return res, err
+	}
+	body, err := io.ReadAll(io.LimitReader(res.Body, 1<<20))
+	res.Body.Close()
+	if err != nil {
+		return nil, err
+	}
+	var said struct {
+		Error *struct{} `json:"error"`
+	}
+	if json.Unmarshal(body, &said) != nil || said.Error == nil {
+		body = []byte(`{"error":{"type":"api_error","code":"` + notStripes + `","message":"the answer is not in Stripe's words"}}`)
+	}
+	res.Body, res.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	return res, nil
+}
+
+// noAnswer tells whether the other side does not know of such a request, rather than of such an object.
+func noAnswer(err error) bool {
+	var e *stripe.Error
+	return errors.As(err, &e) && !missingAtStripe(err) && slices.Contains([]int{http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented}, e.HTTPStatusCode)
 }

@@ -5,13 +5,18 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"spec.example/spec/billing"
 	"spec.example/spec/billing/internal/stripetest"
 )
 
@@ -355,5 +360,78 @@ func TestEventsThatTheDatabaseCannotKeep(t *testing.T) {
 	}
 	if n := scalar[int](t, s.pool, "SELECT count(*) FROM stripe_events WHERE processed_at IS NOT NULL"); n != 4 {
 		t.Errorf("%d processed, want 4", n)
+	}
+}
+
+// less stands before the double and does not know of some requests; it says so in words of its own, as a stand-in or a gateway does.
+func less(t *testing.T, unknown func(*http.Request) bool) func(*billing.Config) {
+	return func(c *billing.Config) {
+		to, err := url.Parse(c.APIBase)
+		if err != nil {
+			t.Fatal(err)
+		}
+		forward := httputil.NewSingleHostReverseProxy(to)
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if unknown(r) {
+				http.NotFound(w, r) // plain text
+				return
+			}
+			forward.ServeHTTP(w, r)
+		}))
+		t.Cleanup(server.Close)
+		c.APIBase = server.URL
+	}
+}
+
+// What is asked for besides the changes themselves may be unknown to the other side: everything goes on without it.
+//
+// spec:subscription-billing/2.3 spec:subscription-billing/7.3
+func TestAStripeThatKnowsLess(t *testing.T) {
+	s := newService(t, less(t, func(r *http.Request) bool {
+		for _, prefix := range []string{"/v1/checkout/sessions/", "/v1/subscription_schedules/", "/v1/invoices"} {
+			if r.Method == "GET" && strings.HasPrefix(r.URL.Path, prefix) {
+				return true
+			}
+		}
+		return false
+	}))
+	user := s.user()
+	_, first := s.do(user, "POST", "/api/billing/checkout", `{"plan":"annual"}`)
+	if code, out := s.do(user, "POST", "/api/billing/checkout", `{"plan":"annual"}`); code != 200 || out["url"] != first["url"] {
+		t.Errorf("the open session: %d %v, want %v", code, out, first)
+	}
+	sessions := s.stripe.All("checkout.session")
+	s.stripe.Pay(sessions[0]["id"].(string))
+	s.settle()
+	if code, out := s.do(user, "POST", "/api/billing/downgrade", ""); code != 200 || out["pending_plan"] != "monthly" || out["plan"] != "annual" {
+		t.Errorf("the downgrade: %d %v", code, out)
+	}
+	if code, out := s.do(user, "POST", "/api/billing/upgrade", ""); code != 200 || out["pending_plan"] != nil {
+		t.Errorf("the downgrade dropped: %d %v", code, out)
+	}
+	if code, out := s.do(user, "POST", "/api/billing/cancel", ""); code != 200 || out["cancel_at_period_end"] != true {
+		t.Errorf("the cancellation: %d %v", code, out)
+	}
+}
+
+// A gateway that does not find Stripe says nothing about the subscription: the event is tried again.
+//
+// spec:subscription-billing/11.2
+func TestAGatewaysRefusalIsNotStripes(t *testing.T) {
+	var lost atomic.Bool
+	s := newService(t, less(t, func(r *http.Request) bool { return lost.Load() }))
+	user := s.user()
+	_, events := s.paid(user, "monthly")
+	lost.Store(true)
+	s.post(pick(t, events, "customer.subscription.created"))
+	s.drain()
+	if n := scalar[int](t, s.pool, "SELECT count(*) FROM stripe_events WHERE processed_at IS NULL AND attempts = 1"); n != 1 {
+		t.Error("the event is not tried again")
+	}
+	lost.Store(false)
+	s.exec("UPDATE stripe_events SET next_attempt_at = now()")
+	s.drain()
+	if out := s.status(user); out["status"] != "active" {
+		t.Errorf("%v", out)
 	}
 }

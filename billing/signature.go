@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"regexp"
 	"strconv"
 	"strings"
@@ -149,16 +148,4 @@ const maxSeconds = 253402300799
 // storable is a text without what a database cannot keep.
 func storable(s string) string {
 	return strings.ToValidUTF8(strings.ReplaceAll(s, "\x00", ""), "")
-}
-
-// httpClient keeps as many connections to Stripe as are used at once; the default is to keep two, and to open the rest anew for
-// every request.
-func httpClient(timeout time.Duration) *http.Client {
-	client := &http.Client{Timeout: timeout}
-	if t, ok := http.DefaultTransport.(*http.Transport); ok {
-		t = t.Clone()
-		t.MaxIdleConnsPerHost = 64
-		client.Transport = t
-	}
-	return client
 }

@@ -137,7 +137,7 @@ func (s *Syncer) read(ctx context.Context, tx pgx.Tx, r *stripe.Subscription) (s
 	sub.ItemID, sub.PriceID, sub.Plan, sub.UnitAmount, sub.Currency, sub.IntervalDays = item.ID, item.Price.ID, plan, terms.Amount, terms.Currency, terms.IntervalDays
 	if r.Schedule != nil && r.Schedule.ID != "" {
 		sub.ScheduleID = r.Schedule.ID
-		sub.PendingPlan, err = s.pending(ctx, tx, r.Schedule.ID, plan)
+		sub.PendingPlan, err = s.pending(ctx, tx, r.ID, r.Schedule.ID, plan)
 	}
 	return sub, "", err
 }
@@ -214,21 +214,33 @@ func (s *Syncer) planOf(ctx context.Context, tx pgx.Tx, priceID string) (plan Pl
 	return plan, t, err
 }
 
-// pending is the plan that a schedule changes to, "" for none.
-func (s *Syncer) pending(ctx context.Context, tx pgx.Tx, scheduleID string, now Plan) (Plan, error) {
+// pending is the plan that a schedule changes to, "" for none. Where it cannot be asked for, it is what the user asked for last.
+func (s *Syncer) pending(ctx context.Context, tx pgx.Tx, subscriptionID, scheduleID string, now Plan) (Plan, error) {
 	params := &stripe.SubscriptionScheduleParams{}
 	params.Context = ctx
 	schedule, err := (subscriptionschedule.Client{B: s.stripe.backend, Key: s.stripe.config.SecretKey}).Get(scheduleID, params)
-	if err != nil {
+	price := ""
+	switch {
+	case noAnswer(err):
+		err = tx.QueryRow(ctx, `SELECT params ->> 'price' FROM change_requests WHERE stripe_subscription_id = $1 AND kind = 'downgrade' AND state <> 'failed' ORDER BY created_at DESC LIMIT 1`, subscriptionID).Scan(&price)
+		if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+			return "", err
+		}
+	case err != nil:
 		return "", fmt.Errorf("fetching schedule %s: %w", scheduleID, err)
-	}
-	if n := len(schedule.Phases); n > 1 && len(schedule.Phases[n-1].Items) == 1 && schedule.Phases[n-1].Items[0].Price != nil {
-		plan, _, err := s.planOf(ctx, tx, schedule.Phases[n-1].Items[0].Price.ID)
-		if err != nil || plan != now {
-			return plan, err
+	default:
+		if n := len(schedule.Phases); n > 1 && len(schedule.Phases[n-1].Items) == 1 && schedule.Phases[n-1].Items[0].Price != nil {
+			price = schedule.Phases[n-1].Items[0].Price.ID
 		}
 	}
-	return "", nil
+	if price == "" {
+		return "", nil
+	}
+	plan, _, err := s.planOf(ctx, tx, price)
+	if plan == now {
+		plan = ""
+	}
+	return plan, err
 }
 
 func at(seconds int64) time.Time {
@@ -240,7 +252,8 @@ func at(seconds int64) time.Time {
 
 // isForeign tells whether an error means that an object is none of ours, also one that Stripe does not know.
 func isForeign(err error) bool {
-	return errors.Is(err, errForeign) || isStripeError(err, 404)
+	var e *stripe.Error
+	return errors.Is(err, errForeign) || errors.As(err, &e) && e.HTTPStatusCode == 404 && e.Code != notStripes
 }
 
 // RememberPrices keeps what the configured prices stand for. Those of before stay known, and are not active any more.
