@@ -59,6 +59,44 @@ func (r *run) land(ctx context.Context, s *slot, a approved) error {
 	}
 }
 
+// A drafted landing is a verified tree of code with the files that are spec's own.
+type drafted struct {
+	tree    string
+	files   map[string][]byte
+	v       Verified
+	message string
+}
+
+// draft verifies the code that is to land, and makes the landing tree of it.
+func (r *run) draft(ctx context.Context, s *slot, h *head, t *plan.Task, a approved, code string) (d drafted, err error) {
+	if d.v, err = r.verifyMerged(ctx, s, code, a.task); err != nil {
+		return d, err
+	}
+	diff, err := r.git.Diff(ctx, a.base, a.tree)
+	if err != nil {
+		return d, err
+	}
+	why, err := r.verdict(s, h, t, d.v, diff)
+	if err != nil {
+		return d, err
+	}
+	if why != "" {
+		return d, &sentBack{why: "together with what landed meanwhile: " + why}
+	}
+	if d.files, err = r.recordFiles(s, h, a, d.v, diff); err != nil {
+		return d, err
+	}
+	if d.tree, err = r.git.Replace(ctx, code, d.files); err != nil {
+		return d, fmt.Errorf("writing the landing tree: %v", err)
+	}
+	fault("landing-tree")
+	if err := r.checkLanding(ctx, s, h, d.files); err != nil {
+		return d, err
+	}
+	d.message = r.message(a, h)
+	return d, nil
+}
+
 func (r *run) landOnce(ctx context.Context, s *slot, a approved) error {
 	h, err := r.waitForHead(ctx)
 	if err != nil {
@@ -72,43 +110,30 @@ func (r *run) landOnce(ctx context.Context, s *slot, a approved) error {
 		return err
 	}
 	fault("merge")
-	v, err := r.verifyMerged(ctx, s, code, a.task)
-	if err != nil {
-		return err
-	}
 	t := h.plan.Task(a.task)
 	if t == nil {
 		return &sentBack{why: "the task is no longer in the plan"}
 	}
-	diff, err := r.git.Diff(ctx, a.base, a.tree)
-	if err != nil {
-		return err
+	var d drafted
+	for again := 0; ; again++ {
+		if d, err = r.draft(ctx, s, h, t, a, code); err != nil {
+			return err
+		}
+		tree := d.tree
+		if d.tree, d.message, err = r.hooks(ctx, s, d); err != nil {
+			return err
+		}
+		if d.tree == tree {
+			break
+		}
+		if again == 2 {
+			return &sentBack{why: "a commit hook of the repository changes files each time that it runs"}
+		}
+		if code, err = r.hooked(ctx, a, code, tree, d.tree, d.files); err != nil {
+			return err
+		}
 	}
-	why, err := r.verdict(s, h, t, v, diff)
-	if err != nil {
-		return err
-	}
-	if why != "" {
-		return &sentBack{why: "together with what landed meanwhile: " + why}
-	}
-	files, err := r.recordFiles(s, h, a, v, diff)
-	if err != nil {
-		return err
-	}
-	tree, err := r.git.Replace(ctx, code, files)
-	if err != nil {
-		return fmt.Errorf("writing the landing tree: %v", err)
-	}
-	fault("landing-tree")
-	if err := r.checkLanding(ctx, s, h, files); err != nil {
-		return err
-	}
-	message := r.message(a, h)
-	tree, message, err = r.hooks(ctx, s, tree, message)
-	if err != nil {
-		return err
-	}
-	commit, err := r.git.CommitTree(ctx, git.Commit{Tree: tree, Parents: []string{h.commit}, Message: message, Sign: r.git.Signs(ctx)})
+	commit, err := r.git.CommitTree(ctx, git.Commit{Tree: d.tree, Parents: []string{h.commit}, Message: d.message, Sign: r.git.Signs(ctx)})
 	if err != nil {
 		return fmt.Errorf("committing task %s: %v", a.task, err)
 	}
@@ -118,14 +143,14 @@ func (r *run) landOnce(ctx context.Context, s *slot, a approved) error {
 		return err
 	}
 	fault("landing-ref")
-	if err := r.advance(ctx, h.commit, commit, files); err != nil {
+	if err := r.advance(ctx, h.commit, commit, d.files); err != nil {
 		return err
 	}
 	if h.commit == r.planned && t.Action != plan.Rerun {
 		r.planned = commit
 	}
 	fault("advanced")
-	r.ran(commit, v)
+	r.ran(commit, d.v)
 	if err := r.git.DeleteRef(ctx, mark); err != nil {
 		return err
 	}
@@ -331,12 +356,16 @@ func (r *run) message(a approved, h *head) string {
 }
 
 // hooks runs the repository's commit hooks on the landing tree, in the verify checkout and in its sandbox.
-func (r *run) hooks(ctx context.Context, s *slot, tree, message string) (string, string, error) {
+func (r *run) hooks(ctx context.Context, s *slot, d drafted) (tree, message string, err error) {
+	tree, message = d.tree, d.message
 	dir := r.git.HooksDir(ctx)
 	if r.o.NoVerifyHooks || dir == "" {
 		return tree, message, nil
 	}
 	s.holds = ""
+	if err := putBack(s.check.Path(), d.files); err != nil { // else a hook that stages everything would bring the old ones
+		return "", "", err
+	}
 	if err := s.check.Stage(ctx, tree); err != nil {
 		return "", "", err
 	}
@@ -366,14 +395,35 @@ func (r *run) hooks(ctx context.Context, s *slot, tree, message string) (string,
 	if err != nil {
 		return "", "", err
 	}
-	changed, err := s.check.Staged(ctx)
+	changed, err := s.check.Staged(ctx, tree)
+	return changed, string(text), err
+}
+
+// hooked is the code of a landing tree that a commit hook changed: what it staged, but for the files that are spec's own.
+func (r *run) hooked(ctx context.Context, a approved, code, tree, changed string, files map[string][]byte) (string, error) {
+	changes, err := r.git.Changes(ctx, tree, changed)
 	if err != nil {
-		return "", "", err
+		return "", err
 	}
-	if changed != tree {
-		return "", "", &sentBack{why: "a commit hook changed files; run it in the slot and leave its result there"}
+	var names []string
+	for _, c := range changes {
+		if r.protected(c.Path) {
+			return "", &sentBack{why: fmt.Sprintf("a commit hook of the repository changes %s, which no hook may", c.Path)}
+		}
+		names = append(names, c.Path)
 	}
-	return tree, string(text), nil
+	r.event("landing.hook", a.task, "a commit hook changed "+strings.Join(names[:min(3, len(names))], ", ")+"; it is verified again", map[string]any{"files": names})
+	own := map[string][]byte{}
+	for name := range files {
+		data, err := r.git.ReadFile(ctx, code, name)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return "", err
+		}
+		if own[name] = data; err == nil && data == nil {
+			own[name] = []byte{}
+		}
+	}
+	return r.git.Replace(ctx, changed, own)
 }
 
 // advance moves the branch to the landing commit: by a fast-forward where it is checked out, which keeps the user's

@@ -44,7 +44,7 @@ type checkout interface {
 	PutBack(ctx context.Context, base string, paths ...string) error
 	Ignored(ctx context.Context, limit int) ([]string, error)
 	Stage(ctx context.Context, treeish string) error
-	Staged(ctx context.Context) (string, error)
+	Staged(ctx context.Context, was string) (string, error)
 	HookCommand(hooksDir, name string, args ...string) (argv, env []string)
 	IndexDir() string
 	CopyIndex(to string) error

@@ -774,7 +774,7 @@ func (c *simCheckout) Stage(ctx context.Context, treeish string) error {
 	})
 }
 
-func (c *simCheckout) Staged(ctx context.Context) (tree string, err error) {
+func (c *simCheckout) Staged(ctx context.Context, _ string) (tree string, err error) {
 	err = c.w.change(ctx, "staged", func() error { tree = c.w.tree(c.staged); return nil })
 	return tree, err
 }

@@ -251,17 +251,51 @@ func (t *Tree) Ignored(ctx context.Context, limit int) ([]string, error) {
 func (t *Tree) HookCommand(hooksDir, name string, args ...string) (argv, env []string) {
 	argv = append([]string{"git", "-c", "core.hooksPath=" + hooksDir, "-c", "core.fsmonitor=false", "--git-dir=" + t.repo.GitDir, "--work-tree=" + t.Dir,
 		"hook", "run", "--ignore-missing", name, "--"}, args...)
-	return argv, []string{"GIT_INDEX_FILE=" + t.index}
+	return argv, append(t.apart(), "GIT_INDEX_FILE="+t.index)
 }
 
-// Stage makes the index hold a tree without touching the directory.
+// apart has git write objects beside the index rather than into the repository, which a hook cannot write.
+func (t *Tree) apart() []string {
+	return []string{"GIT_OBJECT_DIRECTORY=" + t.index + ".objects", "GIT_ALTERNATE_OBJECT_DIRECTORIES=" + filepath.Join(t.repo.CommonDir, "objects")}
+}
+
+// Stage makes the index hold a tree without touching the directory, and makes room for the objects of hooks.
 func (t *Tree) Stage(ctx context.Context, treeish string) error {
+	if err := os.RemoveAll(t.index + ".objects"); err != nil {
+		return err
+	}
+	if err := os.Mkdir(t.index+".objects", 0o755); err != nil {
+		return err
+	}
 	_, err := t.exec(ctx, nil, "read-tree", treeish)
 	return err
 }
 
-// Staged returns the tree that the index holds.
-func (t *Tree) Staged(ctx context.Context) (string, error) { return t.writeTree(ctx) }
+// Staged returns the tree that the index holds after hooks ran over was. Objects that hooks made are taken over from where
+// they were kept apart: git names each by its content anew, and refuses trees with names that lead elsewhere.
+func (t *Tree) Staged(ctx context.Context, was string) (string, error) {
+	defer os.RemoveAll(t.index + ".objects")
+	run := func(stdin string, args ...string) ([]byte, error) {
+		at := []string{"-C", t.Dir, "--git-dir=" + t.repo.GitDir, "--work-tree=" + t.Dir}
+		return t.repo.exec(ctx, command{args: append(at, args...), stdin: []byte(stdin), env: append(t.apart(), "GIT_INDEX_FILE="+t.index)})
+	}
+	out, err := run("", "write-tree")
+	if err != nil {
+		return "", err
+	}
+	tree := string(bytes.TrimSpace(out))
+	if tree == was {
+		return tree, nil
+	}
+	pack, err := run(tree+"\n^"+was+"\n", "pack-objects", "--revs", "--stdout", "-q")
+	if err != nil {
+		return "", fmt.Errorf("taking over what a commit hook staged: %w", err)
+	}
+	if _, err := t.exec(ctx, pack, "unpack-objects", "-q", "--strict"); err != nil {
+		return "", fmt.Errorf("taking over what a commit hook staged: %w", err)
+	}
+	return tree, nil
+}
 
 // IndexDir is the directory that holds the private index.
 func (t *Tree) IndexDir() string { return filepath.Dir(t.index) }
