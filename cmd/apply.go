@@ -274,7 +274,7 @@ func (a *app) runOptions(ctx context.Context, repo *git.Repo, t *target, o apply
 		opts.Baseline = tasks.RedBaseline
 	}
 	opts.Event = a.notified(opts.Event, first(s.user.Notify, s.repo.Notify), t.feature.Name)
-	opts.Hooks = s.hooks
+	opts.Hooks, opts.HooksOutside = s.hooks, s.user.Hooks == "outside"
 	for _, line := range s.notRun {
 		a.progress("hook not run: %s", line)
 	}

@@ -243,6 +243,8 @@ func (a *app) settings(root string) (settings, error) {
 	switch {
 	case s.repo.Hooks != "" || s.repo.Disk != "":
 		return s, undecided("", "%s: hooks and disk are the user's to set, not a repository's", repoConfig)
+	case s.user.Hooks != "" && s.user.Hooks != "outside":
+		return s, undecided("hooks: outside, or take it out", "configuration: hooks is outside, for commit hooks that need more than the sandbox lets them, not %q", s.user.Hooks)
 	case len(s.repo.Sandbox.Env)+len(s.repo.Sandbox.Reads)+len(s.repo.Sandbox.Writes) > 0 || s.repo.Sandbox.TCP != nil:
 		return s, undecided("", "%s: sandbox.env, reads, writes and tcp are the user's to set, not a repository's", repoConfig)
 	}
@@ -270,7 +272,7 @@ func (c config) unsupported() string {
 		name string
 		set  bool
 	}{
-		{"hooks", c.Hooks != ""}, {"verify.coverage.file", c.Verify.Coverage.File != ""},
+		{"verify.coverage.file", c.Verify.Coverage.File != ""},
 	} {
 		if k.set {
 			return k.name

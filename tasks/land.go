@@ -383,6 +383,9 @@ func (r *run) hooks(ctx context.Context, s *slot, d drafted) (tree, message stri
 		var out boundedBuffer
 		c := sandbox.Command{Self: r.o.Self, Argv: argv, Dir: s.check.Path(), Env: r.childEnv(temp, env...), Stdout: &out, Stderr: &out, Hold: r.lock.file(),
 			Policy: r.policy().With([]string{r.o.Repo.CommonDir, dir, r.goModCache(), r.goBuildCache()}, []string{s.check.Path(), temp, s.check.IndexDir()})}
+		if r.o.HooksOutside {
+			c.Env, c.Policy = append(slices.Clone(r.o.Env), env...), sandbox.Policy{Mode: sandbox.Off}
+		}
 		exit, err := c.Run(ctx)
 		if err != nil {
 			return "", "", err

@@ -45,6 +45,7 @@ type Options struct {
 	Optional      bool                            // run optional tasks too
 	External      func(feature, task string) bool // tells whether a task of another feature is done; nil for no
 	NoVerifyHooks bool                            // leave the repository's commit hooks out
+	HooksOutside  bool                            // run them outside of the sandbox, with the user's own environment
 	Hand          bool                            // the work is what lies in the user's checkout; no agent is started, and Only names the task
 	InPlace       bool                            // agents work in the user's checkout, one at a time
 	Branch        string                          // short name of the branch to land on; default the one that is checked out
