@@ -657,7 +657,7 @@ func TestH45_ChangesAtOnceAreMadeOneAtATime(t *testing.T) {
 		}
 		timer.Stop()
 		if won != 1 {
-			t.Errorf("round %d: %d winners, want 1", round, won)
+			t.Fatalf("round %d: %d winners, want 1", round, won)
 		}
 		s.settle()
 		remote := s.stripe.Object(id)
