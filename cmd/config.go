@@ -259,26 +259,8 @@ func (a *app) settings(root string) (settings, error) {
 				return s, undecided("verify: {test: COMMAND, junit: PATH}", "configuration: %v", err)
 			}
 		}
-		if key := c.unsupported(); key != "" {
-			return s, undecided("take it out", "configuration: %s is not supported yet, and would do nothing", key)
-		}
 	}
 	return s, nil
-}
-
-// unsupported names a key that is known but has no effect so far: accepting it silently would be a lie.
-func (c config) unsupported() string {
-	for _, k := range []struct {
-		name string
-		set  bool
-	}{
-		{"verify.coverage.file", c.Verify.Coverage.File != ""},
-	} {
-		if k.set {
-			return k.name
-		}
-	}
-	return ""
 }
 
 // policy says how the files of a feature are approved: one for a result as a whole, and one a path. The user's own word is the
@@ -334,7 +316,7 @@ func first[T comparable](values ...T) T {
 func (s settings) verification() tasks.Verification {
 	u, r := s.user.Verify, s.repo.Verify
 	v := tasks.Verification{Fetch: first(u.Fetch, r.Fetch), Build: first(u.Build, r.Build), Test: first(u.Test, r.Test), Landing: first(u.Landing, r.Landing),
-		Timeout: time.Duration(first(u.Timeout, r.Timeout)), Tags: first(u.Tags, r.Tags), JUnit: first(u.JUnit, r.JUnit)}
+		Timeout: time.Duration(first(u.Timeout, r.Timeout)), Tags: first(u.Tags, r.Tags), JUnit: first(u.JUnit, r.JUnit), Coverage: first(u.Coverage.File, r.Coverage.File)}
 	if preset := first(u.Preset, r.Preset); preset != "" {
 		if with, err := v.WithPreset(preset); err == nil { // another name was refused when it was read
 			v = with

@@ -84,5 +84,8 @@ func (b *builder) near(ref string) string {
 			}
 		}
 	}
+	if first == last {
+		return first
+	}
 	return first + " to " + last
 }

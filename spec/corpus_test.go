@@ -29,7 +29,6 @@ type expected struct {
 	spec.Counts
 }
 
-// spec:workflow/1.1
 func TestCorpusCounts(t *testing.T) {
 	dir := corpus(t)
 	fsys := os.DirFS(dir)

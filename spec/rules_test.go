@@ -11,6 +11,8 @@ import (
 
 // TestSentencesOfTheRules has an input for each sentence of the counting rules. The numbers were derived from the
 // sentences by hand, before the reader was run on the inputs.
+//
+// spec:workflow/1.1
 func TestSentencesOfTheRules(t *testing.T) {
 	for _, c := range []struct{ rule, file, text, want string }{
 		// 0 Reading
@@ -130,6 +132,8 @@ func TestSentencesOfTheRules(t *testing.T) {
 }
 
 // TestSentencesOfOtherDialects does the same for spec-kit and OpenSpec, whose rules are their own.
+//
+// spec:workflow/1.1
 func TestSentencesOfOtherDialects(t *testing.T) {
 	for _, c := range []struct{ rule, file, text, want string }{
 		{"8 ids that open an item", "specs/001-f/spec.md", "- **FR-001**: a\n* FR-002 b\n1. FR-003: c\n- FR-001 again\n- see FR-004\nFR-005: no item\n- FR-06 two digits\n- fr-007\n", `{"requirements":3}`},

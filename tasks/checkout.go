@@ -9,8 +9,6 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"spec.example/spec/internal/trace"
@@ -95,29 +93,9 @@ func readCoverage(file string) float64 {
 	if err != nil {
 		return -1
 	}
-	blocks := map[string]bool{}
-	sizes := map[string]int{}
-	for line := range strings.Lines(string(data)) {
-		f := strings.Fields(line)
-		if len(f) != 3 {
-			continue
-		}
-		n, err := strconv.Atoi(f[1])
-		if err != nil {
-			continue
-		}
-		sizes[f[0]] = n
-		blocks[f[0]] = blocks[f[0]] || f[2] != "0"
-	}
-	ran, all := 0, 0
-	for block, n := range sizes {
-		all += n
-		if blocks[block] {
-			ran += n
-		}
-	}
-	if all == 0 {
+	c, err := trace.ReadCoverage(data)
+	if err != nil {
 		return -1
 	}
-	return 100 * float64(ran) / float64(all)
+	return c.Percent()
 }

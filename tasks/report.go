@@ -4,8 +4,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
+
+	"github.com/bmatcuk/doublestar/v4"
 
 	"spec.example/spec/internal/trace"
 )
@@ -15,27 +18,81 @@ func (e *execution) reports() ([]string, error) {
 	if e.runner.JUnit == "" || e.runner.GoTests {
 		return nil, nil
 	}
-	pattern := filepath.FromSlash(e.runner.JUnit)
-	if !filepath.IsLocal(pattern) {
-		return nil, fmt.Errorf("verify.junit: %s is not a path inside the project", e.runner.JUnit)
+	return e.matching("verify.junit", e.runner.JUnit)
+}
+
+// matching lists the files of the verify checkout that a pattern of the configuration matches; ** stands for any number
+// of directories. Links are not followed: one could lead out of the checkout.
+func (e *execution) matching(key, pattern string) ([]string, error) {
+	if !filepath.IsLocal(filepath.FromSlash(pattern)) {
+		return nil, fmt.Errorf("%s: %s is not a path inside the project", key, pattern)
 	}
-	found, err := filepath.Glob(filepath.Join(e.dir, pattern))
+	found, err := doublestar.Glob(os.DirFS(e.dir), path.Clean(pattern), doublestar.WithNoFollow())
 	if err != nil {
-		return nil, fmt.Errorf("verify.junit: %s is no pattern: %v", e.runner.JUnit, err)
+		return nil, fmt.Errorf("%s: %s is no pattern: %v", key, pattern, err)
+	}
+	for i, name := range found {
+		found[i] = filepath.Join(e.dir, filepath.FromSlash(name))
 	}
 	return found, nil
 }
 
+// coverageFile refuses a tree that holds what the run is to write of coverage, and afterwards reads it.
+func (e *execution) coverageFile() ([]string, error) {
+	if e.r.o.Verify.Coverage == "" {
+		return nil, nil
+	}
+	return e.matching("verify.coverage.file", e.r.o.Verify.Coverage)
+}
+
+// readCoverageFile reads the coverage that a run wrote itself. A run that wrote none is said to have none.
+func (e *execution) readCoverageFile(v *Verified) error {
+	found, err := e.coverageFile()
+	if err != nil || e.r.o.Verify.Coverage == "" || !e.r.cover {
+		return err
+	}
+	var all trace.Coverage
+	for _, name := range found {
+		info, err := os.Lstat(name)
+		if err != nil || !info.Mode().IsRegular() || info.Size() > 256<<20 {
+			continue
+		}
+		data, err := os.ReadFile(name)
+		if err != nil {
+			return fmt.Errorf("reading coverage: %v", err)
+		}
+		one, err := trace.ReadCoverage(data)
+		if err != nil {
+			v.OK, v.Summary, v.Failure = false, "the coverage cannot be read", fmt.Sprintf("verify.coverage.file: %s: %v", filepath.Base(name), err)
+			return nil
+		}
+		all.Covered, all.Lines = all.Covered+one.Covered, all.Lines+one.Lines
+	}
+	if e.r.coverage = all.Percent(); all.Lines == 0 && v.OK {
+		v.Summary += "; no file matches verify.coverage.file (" + e.r.o.Verify.Coverage + ")"
+	}
+	return nil
+}
+
 // noReports refuses a tree that holds reports: they would be read as those of the run.
 func (e *execution) noReports(v *Verified) error {
-	found, err := e.reports()
-	if err == nil && len(found) > 0 {
-		rel, _ := filepath.Rel(e.dir, found[0])
-		v.OK = false
-		v.Summary = fmt.Sprintf("%s is in the tree", filepath.ToSlash(rel))
-		v.Failure = fmt.Sprintf("%s is in the tree, and verify.junit would read it as the result of this run: take it out and let git ignore it", filepath.ToSlash(rel))
+	for _, of := range []struct {
+		key  string
+		list func() ([]string, error)
+	}{{"verify.junit", e.reports}, {"verify.coverage.file", e.coverageFile}} {
+		found, err := of.list()
+		if err != nil {
+			return err
+		}
+		if len(found) > 0 {
+			rel, _ := filepath.Rel(e.dir, found[0])
+			v.OK = false
+			v.Summary = fmt.Sprintf("%s is in the tree", filepath.ToSlash(rel))
+			v.Failure = fmt.Sprintf("%s is in the tree, and %s would read it as the result of this run: take it out and let git ignore it", filepath.ToSlash(rel), of.key)
+			return nil
+		}
 	}
-	return err
+	return nil
 }
 
 // readReports takes the results of single tests from what the run wrote. A run that was to write a report and did not
@@ -100,8 +157,8 @@ func presets() []preset {
 		{"mocha", "npx --no -- mocha --reporter xunit --reporter-option output=" + reportFile, reportFile},
 		{"pytest", "python3 -m pytest --junitxml=" + reportFile, reportFile},
 		{"cargo-nextest", "cargo nextest run --offline --all-targets", "target/nextest/default/junit.xml"},
-		{"maven", "mvn -B -o test", "target/surefire-reports/TEST-*.xml"},
-		{"gradle", "./gradlew --offline test", "build/test-results/test/*.xml"},
+		{"maven", "mvn -B -o test", "**/target/surefire-reports/TEST-*.xml"},
+		{"gradle", "./gradlew --offline test", "**/build/test-results/test/*.xml"},
 		{"phpunit", "vendor/bin/phpunit --log-junit " + reportFile, reportFile},
 		{"rspec", "bundle exec rspec --format progress --format RspecJunitFormatter --out " + reportFile, reportFile},
 	}

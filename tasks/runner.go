@@ -16,6 +16,7 @@ type Verification struct {
 	Tags                        string        // build tags for go
 	NoBuild                     bool          // the test command builds what it needs
 	JUnit                       string        // where a runner other than go test writes its report, a path or pattern
+	Coverage                    string        // where the tests write their coverage, a path or pattern; "" for go's own measure
 	GoArgs                      []string      // in the place of the arguments of a plain go test, to run a part of the tests
 }
 

@@ -280,7 +280,9 @@ func (e *execution) steps(ctx context.Context) (Verified, error) {
 				err = e.line(ctx, stage.name, line, stage.policy, &v)
 			}
 			if err == nil && stage.name == "test" {
-				err = e.readReports(&v)
+				if err = e.readReports(&v); err == nil && v.OK {
+					err = e.readCoverageFile(&v)
+				}
 			}
 			if err != nil || !v.OK {
 				return v, err

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"path"
 	"slices"
+	"strings"
 	"time"
 
 	"spec.example/spec/internal/trace"
@@ -89,7 +90,9 @@ func Run(fsys fs.FS, root string, o Options) (Report, error) {
 						return report, fmt.Errorf("looking for tagged tests: %v", err)
 					}
 				}
-				s.index = index
+				if s.index = index; len(workspaces) > 1 {
+					s.index = index.Of(func(t trace.Tag) bool { return belongs(workspaces, w.Root, t) })
+				}
 				s.approvals()
 				s.evidence()
 				s.aging()
@@ -131,6 +134,21 @@ func Run(fsys fs.FS, root string, o Options) (Report, error) {
 	report.baseline(o)
 	report.Findings.Sort()
 	return report, nil
+}
+
+// belongs tells whether a tag speaks of the features of a workspace: of those that have a feature of its name, the nearest
+// one around its file; and where none is around it, each.
+func belongs(workspaces []spec.Workspace, root string, t trace.Tag) bool {
+	nearest, around := "", false
+	for _, w := range workspaces {
+		if !slices.ContainsFunc(w.Features, func(l spec.Location) bool { return path.Base(l.Dir) == t.Feature }) {
+			continue
+		}
+		if inside := w.Root == "." || strings.HasPrefix(t.File, w.Root+"/"); inside && (!around || len(w.Root) > len(nearest) || nearest == ".") {
+			nearest, around = w.Root, true
+		}
+	}
+	return !around || nearest == root
 }
 
 // since takes out what the tree that a change began from has too. A feature that was not there is a new one.

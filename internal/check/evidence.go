@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -187,6 +188,14 @@ func (s *subject) criterion(r *spec.Requirement) {
 	}
 }
 
+// recorded is the path of a file that a lock names: from the root of its workspace, where it lies there.
+func (s *subject) recorded(file string) string {
+	if here := path.Join(s.root, file); s.tree.known[here] || !s.tree.known[file] {
+		return here
+	}
+	return file
+}
+
 // proof checks one recorded test against the tree.
 func (s *subject) proof(r *spec.Requirement, fact trace.Ran, verify string) {
 	test := s.index.Test(s.feature.Name, r.ID, fact.Name, fact.Body)
@@ -195,7 +204,7 @@ func (s *subject) proof(r *spec.Requirement, fact trace.Ran, verify string) {
 	}
 	switch {
 	case test == nil:
-		s.report("SPEC305", fact.File, 1, r.ID, fmt.Sprintf("%s, which proved criterion %s, is gone or no longer tagged for it", fact.Name, r.ID), "restore it, or: "+verify)
+		s.report("SPEC305", s.recorded(fact.File), 1, r.ID, fmt.Sprintf("%s, which proved criterion %s, is gone or no longer tagged for it", fact.Name, r.ID), "restore it, or: "+verify)
 	case test.Skips:
 		s.report("SPEC305", test.File, test.Line, r.ID, fmt.Sprintf("%s, which proved criterion %s, begins with a skip", fact.Name, r.ID), "take the skip away, or: "+verify)
 	case fact.Text != r.Hash():

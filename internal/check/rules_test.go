@@ -266,3 +266,23 @@ func TestLockGone(t *testing.T) {
 		t.Errorf("there was no lock: %v", got)
 	}
 }
+
+// Two workspaces of a repository may have features of one name: a tag speaks of the one around its file.
+func TestTagsOfTwoWorkspaces(t *testing.T) {
+	one := locked(t, files())
+	all := map[string]string{}
+	for name, text := range one {
+		all["a/"+name], all["b/"+name] = text, text
+	}
+	if r := run(t, all, check.Options{}); len(r.Findings) > 0 {
+		t.Errorf("each alone has nothing to report, both together: %v", r.Findings)
+	}
+	all["a/"+goTest] = strings.Replace(all["a/"+goTest], "Pay() != 200", "Pay() != 201", 1)
+	if got := places(run(t, all, check.Options{}), "SPEC302"); !slices.Equal(got, []string{"a/" + goTest + ":6:1"}) {
+		t.Errorf("SPEC302 fired at %v", got)
+	}
+	delete(all, "b/"+goTest)
+	if got := places(run(t, all, check.Options{}), "SPEC305"); !slices.Equal(got, []string{"b/" + goTest + ":1:1", "b/" + goTest + ":1:1"}) {
+		t.Errorf("SPEC305 fired at %v", got)
+	}
+}

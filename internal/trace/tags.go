@@ -98,10 +98,29 @@ func Scan(fsys fs.FS, root string) (*Index, error) {
 		})
 	}
 	wg.Wait()
-	ix := &Index{byID: map[string][]*Test{}, scan: s}
+	ix := &Index{scan: s}
 	for _, tags := range found {
 		ix.Tags = append(ix.Tags, tags...)
 	}
+	ix.group()
+	return ix, nil
+}
+
+// Of gives the part of an index whose tags a predicate wants.
+func (ix *Index) Of(wanted func(Tag) bool) *Index {
+	part := &Index{scan: ix.scan}
+	for _, t := range ix.Tags {
+		if wanted(t) {
+			part.Tags = append(part.Tags, t)
+		}
+	}
+	part.group()
+	return part
+}
+
+// group collects the tests of each criterion.
+func (ix *Index) group() {
+	ix.byID = map[string][]*Test{}
 	known := map[[2]string]bool{}
 	for _, t := range ix.Tags {
 		if t.Test == nil {
@@ -113,7 +132,6 @@ func Scan(fsys fs.FS, root string) (*Index, error) {
 			ix.byID[key] = append(ix.byID[key], t.Test)
 		}
 	}
-	return ix, nil
 }
 
 type scanner struct {

@@ -42,8 +42,8 @@ type codePackage struct {
 }
 
 // Code names the code that the Go tests of a criterion can reach: "sha256:…" over the tokens of every declaration outside
-// test files that their bodies lead to by name, through the packages of the tree. Comments, formatting and the order of
-// declarations are no part of it. It is "" where a criterion has no test in Go.
+// test files that their bodies lead to by name, through the packages of the tree. Comments, formatting, the order of
+// declarations and where they lie are no part of it. It is "" where a criterion has no test in Go.
 //
 // Names are followed without types, so that it may hold more than what runs, and never less of what is called by name.
 func (ix *Index) Code(feature, id string) string {
@@ -87,7 +87,7 @@ func (s *scanner) codeOf(tests []*Test) string {
 			continue
 		}
 		if !d.decl.file.test {
-			parts = append(parts, d.dir+"\x00"+d.decl.tokens(node))
+			parts = append(parts, d.decl.tokens(node))
 		}
 		own, imports := s.code(d.dir).decls, s.imports(d.decl.file)
 		ast.Inspect(node, func(n ast.Node) bool {
