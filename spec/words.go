@@ -2,6 +2,7 @@ package spec
 
 import (
 	"sync"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -10,8 +11,8 @@ import (
 type wordSet struct {
 	lists []func() []string
 	once  sync.Once
-	ascii [128][]string // words by their first letter, in lower case
-	wide  []string      // words that begin outside ASCII
+	ascii [128][]string     // words by their first letter, in lower case
+	wide  map[rune][]string // words that begin outside ASCII, by their first letter
 }
 
 var (
@@ -29,7 +30,11 @@ func (w *wordSet) build() {
 			if c := word[0]; c < utf8.RuneSelf {
 				w.ascii[c] = append(w.ascii[c], word)
 			} else {
-				w.wide = append(w.wide, word)
+				if w.wide == nil {
+					w.wide = map[rune][]string{}
+				}
+				r, _ := utf8.DecodeRuneInString(word)
+				w.wide[r] = append(w.wide[r], word)
 			}
 		}
 	}
@@ -48,7 +53,8 @@ func (w *wordSet) prefix(s string) (int, bool) {
 		}
 		return longest(s, w.ascii[c])
 	}
-	return longest(s, w.wide)
+	r, _ := utf8.DecodeRuneInString(s)
+	return longest(s, w.wide[unicode.ToLower(r)])
 }
 
 // whole tells whether a text is one of the words.
@@ -60,6 +66,9 @@ func (w *wordSet) whole(s string) bool {
 func longest(s string, words []string) (int, bool) {
 	best := 0
 	for _, word := range words {
+		if len(word) > 1 && len(s) > 1 && word[1] < utf8.RuneSelf && s[1] < utf8.RuneSelf && s[1]|0x20 != word[1] && word[1] != s[1] {
+			continue // most end here
+		}
 		if n, ok := foldPrefix(s, word); ok && n > best {
 			best = n
 		}
