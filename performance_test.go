@@ -118,3 +118,61 @@ func BenchmarkList(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkValidators checks 1,000 tasks, beside the validators of OpenSpec and Task Master where npm has installed them
+// (npm install -g @fission-ai/openspec task-master-ai).
+func BenchmarkValidators(b *testing.B) {
+	bin := built(b)
+	dir := b.TempDir()
+	var tasks, spec, master strings.Builder
+	spec.WriteString("# Cap Specification\n\n## Purpose\nThe purpose of this capability is to be measured by several programs one after the other.\n\n## Requirements\n")
+	for i := 1; i <= 1000; i++ {
+		if i%100 == 1 {
+			fmt.Fprintf(&tasks, "## %d. Part\n", 1+i/100)
+		}
+		fmt.Fprintf(&tasks, "- [ ] %d.%d Do piece %d\n", 1+(i-1)/100, 1+(i-1)%100, i)
+		if i <= 100 {
+			fmt.Fprintf(&spec, "\n### Requirement: Keeps %d\nThe system SHALL keep %d.\n\n#### Scenario: Kept %d\n- **WHEN** %d comes\n- **THEN** it is kept\n", i, i, i, i)
+		}
+		depends := ""
+		if i > 1 {
+			depends = fmt.Sprint(i - 1)
+		}
+		fmt.Fprintf(&master, "%s{\"id\":%d,\"title\":\"Task %d\",\"description\":\"Do it\",\"status\":\"pending\",\"dependencies\":[%s],\"priority\":\"medium\",\"details\":\"\",\"testStrategy\":\"\",\"subtasks\":[]}", map[bool]string{true: ",\n"}[i > 1], i, i, depends)
+	}
+	for name, text := range map[string]string{
+		"openspec/project.md":                  "# Project\n",
+		"openspec/specs/cap/spec.md":           spec.String(),
+		"openspec/changes/c/proposal.md":       "# Change: C\n\n## Why\nBecause it is needed for a measurement that compares programs on the same files.\n\n## What Changes\n- one thing\n",
+		"openspec/changes/c/specs/cap/spec.md": "## ADDED Requirements\n" + strings.ReplaceAll(spec.String()[strings.Index(spec.String(), "\n\n### "):], "Keeps", "Holds"),
+		"openspec/changes/c/tasks.md":          tasks.String(),
+		".taskmaster/tasks/tasks.json":         "{\"master\":{\"tasks\":[\n" + master.String() + "\n],\"metadata\":{}}}\n",
+		".taskmaster/config.json":              "{}\n",
+		".taskmaster/state.json":               "{\"currentTag\":\"master\"}\n",
+		"openspec/changes/c/.openspec.yaml":    "schema: spec-driven\n",
+	} {
+		file := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			b.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for name, argv := range map[string][]string{"spec-check": {bin, "check"}, "openspec": {"openspec", "validate", "--all"}, "task-master": {"task-master", "validate-dependencies"}} {
+		if _, err := exec.LookPath(argv[0]); err != nil {
+			b.Logf("%s is not installed: no ratio", argv[0])
+			continue
+		}
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				cmd := exec.Command(argv[0], argv[1:]...)
+				cmd.Dir = dir
+				cmd.Env = append(os.Environ(), "OPENSPEC_TELEMETRY=0", "DO_NOT_TRACK=1")
+				if out, err := cmd.CombinedOutput(); err != nil {
+					b.Fatalf("%v\n%s", err, out)
+				}
+			}
+		})
+	}
+}

@@ -98,14 +98,17 @@ func (r *reader) open(name string, stage Stage) *page {
 	full := path.Join(r.f.Dir, name)
 	data, err := readBounded(r.fsys, full)
 	if err != nil {
-		why := err.Error()
+		why, hint := err.Error(), "make it a plain file that can be read"
+		if info, err := fs.Stat(r.fsys, full); err == nil && info.Size() > maxFile {
+			hint = "split the document, or the feature"
+		}
 		if _, missing := fs.Stat(r.fsys, full); missing != nil {
 			if !r.link(name) {
 				return nil
 			}
 			why = "it is a link that leads out of the workspace, in a circle, or nowhere"
 		}
-		r.diags = append(r.diags, Diagnostic{Code: "SPEC501", Severity: Error, File: full, Message: "cannot be read: " + why, Hint: "make it a plain file that can be read"})
+		r.diags = append(r.diags, Diagnostic{Code: "SPEC501", Severity: Error, File: full, Message: "cannot be read: " + why, Hint: hint})
 		return nil
 	}
 	p := scan(full, data)
