@@ -86,11 +86,19 @@ func (r *Report) text(fsys fs.FS, color bool) []byte {
 	}
 	c := r.counts()
 	if len(r.Findings) == 0 {
-		fmt.Fprintf(&b, "%d features, nothing to report\n", r.Features)
+		fmt.Fprintf(&b, "%s, nothing to report\n", counted(r.Features, "feature"))
 	} else {
-		fmt.Fprintf(&b, "%d features: %d errors, %d warnings, %d notes\n", r.Features, c["error"], c["warning"], c["note"])
+		fmt.Fprintf(&b, "%s: %s, %s, %s\n", counted(r.Features, "feature"), counted(c["error"], "error"), counted(c["warning"], "warning"), counted(c["note"], "note"))
 	}
 	return b.Bytes()
+}
+
+// counted is a number with its noun.
+func counted(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return fmt.Sprintf("%d %s", n, noun)
 }
 
 func where(d spec.Diagnostic) string {

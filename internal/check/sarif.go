@@ -153,7 +153,7 @@ func (r *Report) junit() ([]byte, error) {
 	}
 	if len(all.Suites) == 0 {
 		s := suite("")
-		s.Cases = append(s.Cases, junitCase{Name: fmt.Sprintf("%d features", r.Features), Class: "spec." + s.Name})
+		s.Cases = append(s.Cases, junitCase{Name: counted(r.Features, "feature"), Class: "spec." + s.Name})
 	}
 	for i := range all.Suites {
 		all.Suites[i].Tests = len(all.Suites[i].Cases)
