@@ -358,3 +358,55 @@ func BenchmarkDrainBesideOldEvents(b *testing.B) {
 		b.ReportMetric(2000/many, "many/s")
 	}
 }
+
+// TestNothingReadsWholeTables: what a user does, and what comes of it, finds its rows by index, however many others there are.
+func TestNothingReadsWholeTables(t *testing.T) {
+	const others = 3000
+	s := newService(t)
+	s.exec("INSERT INTO users (id) SELECT ('20000000-0000-0000-0000-' || lpad(i::text, 12, '0'))::uuid FROM generate_series(1, $1) AS i", others)
+	s.exec("INSERT INTO stripe_customers (user_id, stripe_customer_id) SELECT id, 'cus_other' || id FROM users")
+	s.exec(`INSERT INTO subscriptions (user_id, stripe_subscription_id, stripe_customer_id, price_id, plan, status, unit_amount, currency, interval_days, current_period_start, current_period_end)
+		SELECT id, 'sub_other' || id, 'cus_other' || id, 'price_monthly', 'monthly', 'active', 2900, 'usd', 30, now(), now() FROM users`)
+	s.exec("INSERT INTO checkout_sessions (id, user_id, plan, url, state, expires_at) SELECT 'cs_other' || id, id, 'monthly', '', 'complete', now() FROM users")
+	s.exec("INSERT INTO invoices (id, user_id, stripe_subscription_id, amount_paid, currency, status, created_at) SELECT 'in_other' || id, id, 'sub_other' || id, 2900, 'usd', 'paid', now() FROM users")
+	s.exec("INSERT INTO change_requests (user_id, subscription_id, stripe_subscription_id, kind, state) SELECT user_id, id, stripe_subscription_id, 'cancel', 'done' FROM subscriptions")
+	s.exec("INSERT INTO stripe_events (id, type, livemode, customer, payload, processed_at) SELECT 'evt_other' || id, 'invoice.paid', false, 'cus_other' || id, '{}', now() FROM users")
+	s.exec("INSERT INTO audit_logs (user_id, actor, source, \"to\") SELECT id, 'job', 'job', '{}' FROM users")
+	s.exec("INSERT INTO outbox (dedupe_key, user_id, kind, payload, sent_at) SELECT 'other' || id, id, 'payment_failed', '{}', now() FROM users")
+	s.exec("ANALYZE")
+	read := func() map[string]int64 {
+		s.pool.Reset() // a connection counts what it read when it ends
+		for scalar[int](t, s.pool, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()") > 0 {
+			time.Sleep(5 * time.Millisecond)
+		}
+		rows, err := s.pool.Query(context.Background(), "SELECT relname::text, seq_tup_read FROM pg_stat_user_tables")
+		if err != nil {
+			t.Fatal(err)
+		}
+		counts := map[string]int64{}
+		var table string
+		var n int64
+		if _, err := pgx.ForEachRow(rows, []any{&table, &n}, func() error { counts[table] = n; return nil }); err != nil {
+			t.Fatal(err)
+		}
+		return counts
+	}
+	user := s.user()
+	before := read()
+	s.buy(user, "monthly")
+	s.stripe.Advance(15 * stripetest.Day)
+	for _, change := range []string{"upgrade", "downgrade", "cancel", "resume"} {
+		if code, out := s.do(user, "POST", "/api/billing/"+change, ""); code != 200 {
+			t.Errorf("%s: %d %v", change, code, out)
+		}
+		s.settle()
+	}
+	s.stripe.Advance(366 * stripetest.Day)
+	s.settle()
+	s.amounts(user)
+	for table, n := range read() {
+		if n -= before[table]; n >= others {
+			t.Errorf("%d rows of %s were read one after the other", n, table)
+		}
+	}
+}
