@@ -42,7 +42,8 @@ func Text(w io.Writer, p *Plan, o TextOptions) {
 		why(w, p, t)
 		return
 	}
-	fmt.Fprintf(w, "%s: %d tasks\n", p.Feature.Title, len(p.Tasks))
+	size := fmt.Sprintf(": %d tasks", len(p.Tasks))
+	fmt.Fprintf(w, "%s%s\n", Cut(p.Feature.Title, o.Width-len(size)), size)
 	counts := map[Action]int{}
 	var line []byte
 	for n, wave := range p.Waves {
