@@ -106,9 +106,15 @@ func (q quickRoot) ReadDir(name string) ([]fs.DirEntry, error) {
 
 // Stat describes what a name leads to.
 func (q quickRoot) Stat(name string) (fs.FileInfo, error) {
-	fd, ok := q.open(name, unix.O_PATH)
-	if !ok {
+	fd, err := unix.Openat2(q.fd, name, &unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_MAGICLINKS})
+	switch {
+	case !fs.ValidPath(name), err != nil && err != unix.ENOENT:
+		if err == nil {
+			unix.Close(fd)
+		}
 		return fs.Stat(q.FS, name)
+	case err != nil: // asked of every document that a dialect may have
+		return nil, &fs.PathError{Op: "stat", Path: name, Err: err}
 	}
 	f := os.NewFile(uintptr(fd), name)
 	defer f.Close()

@@ -95,6 +95,9 @@ func (r *reader) dialect() Dialect {
 
 // open reads one document of the feature; nil where there is none.
 func (r *reader) open(name string, stage Stage) *page {
+	if r.entries != nil && !strings.Contains(name, "/") && !slices.ContainsFunc(r.entries, func(e fs.DirEntry) bool { return strings.EqualFold(e.Name(), name) }) {
+		return nil
+	}
 	full := path.Join(r.f.Dir, name)
 	data, err := readBounded(r.fsys, full)
 	if err != nil {
