@@ -64,7 +64,7 @@ func TestOne(t *testing.T) {
 }
 `
 
-// A project is a repository with an approved feature of one task for each cheat, none of which waits for another.
+// A project is a repository with an approved feature of one task for each script, none of which waits for another.
 type project struct {
 	dir, home, bin string
 	t              *testing.T
@@ -299,7 +299,23 @@ var update = flag.Bool("update", false, "write docs/cheats.md anew")
 func document(t *testing.T, all []cheat) {
 	how := map[string]string{"failed": "the attempt fails", "risk": "stops at the gate as a risk", "stopped": "fails, or stops at the gate"}
 	var b strings.Builder
-	b.WriteString("# What cheats come to\n\nMade by `go test ./internal/liar -run TestTableIsWritten -update` from the agents that the tests run; none of them lands or is ticked\nunder `--approve auto`, four at a time, and on a red head; an honest twin of each lands.\n\n| the agent | what happens |\n|---|---|\n")
+	different := map[string]bool{}
+	for _, c := range all {
+		different[c.honest] = true
+	}
+	fmt.Fprintf(&b, `# What cheats come to
+
+Made by "go test ./internal/liar -run TestTableIsWritten -update" from the agents that the tests run, one task each in one feature.
+
+| run | what lands |
+|---|---|
+| %[1]d cheats, --approve auto --jobs 4 (TestCheats) | none, and none is ticked |
+| %[1]d cheats, --approve auto --jobs 2 --red-baseline, on a head with a failing test (TestCheatsOnRed) | none, and none is ticked |
+| the honest twins of %[1]d cheats, without the cheating lines; %[2]d of them differ, --approve auto (TestTwins) | every one |
+
+| the agent | what happens |
+|---|---|
+`, len(all), len(different))
 	for _, c := range all {
 		fmt.Fprintf(&b, "| %s | %s |\n", c.name, how[c.stopped])
 	}
@@ -315,26 +331,30 @@ func document(t *testing.T, all []cheat) {
 	}
 }
 
-// TestTwins runs what honest agents do instead: each lands. Refusing everything is no victory. Twins with the same lines run
-// once.
+// TestTwins runs what honest agents do instead, each without the cheating lines of its cheat: every one lands. Refusing everything
+// is no victory. Twins with the same lines run once. They run one at a time: several edit the same files, and what lands on a head
+// that has not moved is verified once.
 func TestTwins(t *testing.T) {
-	var all []string
+	var twins []string
 	of := map[string][]string{}
 	for _, c := range everyCheat() {
-		if len(of[c.honest]) == 0 || len(all) < 30 {
-			all = append(all, c.honest)
-		}
-		of[c.honest] = append(of[c.honest], c.name)
-	}
-	p := newProject(t, program(t), all)
-	said := p.apply("--jobs", "4")
-	for i, script := range all {
-		if text := words(said[strconv.Itoa(i+1)]); !strings.Contains(text, "task.landed") {
-			t.Errorf("the twin of %q did not land:\n%s", of[script], text)
+		if of[c.honest] = append(of[c.honest], c.name); len(of[c.honest]) == 1 {
+			twins = append(twins, c.honest)
 		}
 	}
-	if n := len(p.ticked()); n != len(all) {
-		t.Errorf("%d of %d ticked", n, len(all))
+	p := newProject(t, program(t), twins)
+	said := p.apply("--jobs", "1")
+	landed := 0
+	for i, script := range twins {
+		text := words(said[strconv.Itoa(i+1)])
+		if !strings.Contains(text, "task.landed") {
+			t.Errorf("the twin of %q did not land:\n%.2000s", of[script], text)
+			continue
+		}
+		landed += len(of[script])
 	}
-	t.Logf("%d twins landed, of %d cheats", len(p.ticked()), len(everyCheat()))
+	if n := len(p.ticked()); n != len(twins) {
+		t.Errorf("%d of %d ticked", n, len(twins))
+	}
+	t.Logf("the twins of %d of %d cheats landed, %d different ones", landed, len(everyCheat()), len(twins))
 }
