@@ -75,28 +75,37 @@ func (into *refSet) read(s string) {
 	if !hasDigit(s) {
 		return
 	}
-	for i := 0; i < len(s); {
-		if c := s[i]; c < utf8.RuneSelf && !latin(c) {
-			i++
-			continue
-		}
-		n, ok := citingSet.prefix(s[i:])
-		if !ok || i > 0 && latin(s[i-1]) {
-			_, size := utf8.DecodeRuneInString(s[i:])
-			i += size
-			continue
-		}
+	for i, n := citing(s, 0); n > 0; i, n = citing(s, i+n) {
 		rest := s[i+n:]
 		if value, ok := colonValue(rest); ok {
 			numbersOf(value, into)
-			i += n
-			continue
-		}
-		if !letterBefore(s, i) {
+		} else if !letterBefore(s, i) {
 			plainRefs(rest, into)
 		}
-		i += n
 	}
+}
+
+// citing finds the next word at or after i, not inside one of Latin letters, that may begin a citation; its length is 0
+// where there is none.
+func citing(s string, i int) (at, n int) {
+	for i < len(s) {
+		c := s[i]
+		inside := i > 0 && latin(s[i-1])
+		switch {
+		case c < utf8.RuneSelf && (inside || !latin(c)):
+			i++
+		case inside:
+			_, size := utf8.DecodeRuneInString(s[i:])
+			i += size
+		default:
+			if n, ok := citingSet.prefix(s[i:]); ok {
+				return i, n
+			}
+			_, size := utf8.DecodeRuneInString(s[i:])
+			i += size
+		}
+	}
+	return i, 0
 }
 
 func hasDigit(s string) bool {
@@ -339,17 +348,7 @@ func taskRefs(s string, dialect Dialect) (refs, notes []string, cites bool) {
 		return refs, nil, false
 	}
 	start := len(s) - len(strings.TrimLeft(s, "_* \t"))
-	for i := 0; i < len(s); {
-		if c := s[i]; c < utf8.RuneSelf && !latin(c) {
-			i++
-			continue
-		}
-		n, ok := citingSet.prefix(s[i:])
-		if !ok || i > 0 && latin(s[i-1]) {
-			_, size := utf8.DecodeRuneInString(s[i:])
-			i += size
-			continue
-		}
+	for i, n := citing(s, 0); n > 0; i, n = citing(s, i+n) {
 		if value, ok := colonValue(s[i+n:]); ok {
 			more, words := citedWords(value)
 			refs = append(refs, more...)
@@ -357,7 +356,6 @@ func taskRefs(s string, dialect Dialect) (refs, notes []string, cites bool) {
 				notes = append(notes, words...)
 			}
 		}
-		i += n
 	}
 	return refs, notes, cites
 }
