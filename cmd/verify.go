@@ -27,6 +27,7 @@ type verifyOptions struct {
 	criterion string
 	since     string
 	tagged    bool
+	stale     bool
 	results   string
 }
 
@@ -37,7 +38,7 @@ func (a *app) verifyVerb() *cobra.Command {
 		Short: "Run the tests that prove criteria, and record what was seen to pass",
 		Long: "Verify builds and tests the checkout as it is (uncommitted changes included) in a directory of its own, inside the\n" +
 			"sandbox, and writes a fact for each criterion whose tagged tests all passed. With --frozen it writes nothing, and ends\nwith 1 where a recorded fact is no longer true.\n\n" +
-			"Without --criterion, --changed-since or --tagged every test is run, and coverage is measured; with one of them one go\ntest runs the tests of those criteria alone. A test that failed is run once more: one that passes then is flaky, which\nis no pass.",
+			"Without --criterion, --changed-since, --stale or --tagged every test is run, and coverage is measured; with one of them one go\ntest runs the tests of those criteria alone. A test that failed is run once more: one that passes then is flaky, which\nis no pass.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			ctx, cancel := a.prompt(c.Context())
@@ -51,6 +52,7 @@ func (a *app) verifyVerb() *cobra.Command {
 	c.Flags().StringVar(&o.since, "changed-since", "", "only the tests of criteria whose words, tests or code are not those of the commit `REV`")
 	c.Flags().StringVar(&o.results, "results", "", "run nothing: read `FILE`, what go test -json wrote of this very tree (for a CI that runs the tests itself); - is standard input")
 	c.Flags().BoolVar(&o.tagged, "tagged", false, "only tests that are tagged for criteria")
+	c.Flags().BoolVar(&o.stale, "stale", false, "only the tests of criteria whose facts in spec.lock are absent, or of other words or tests")
 	return c
 }
 

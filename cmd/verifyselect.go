@@ -23,7 +23,7 @@ type selection struct {
 
 // selectTests finds the criteria that the options ask for, and their tests.
 func (a *app) selectTests(ctx context.Context, targets []*target, o verifyOptions) (selection, error) {
-	s := selection{whole: o.criterion == "" && o.since == "" && !o.tagged, criteria: map[string][]*spec.Requirement{}}
+	s := selection{whole: o.criterion == "" && o.since == "" && !o.tagged && !o.stale, criteria: map[string][]*spec.Requirement{}}
 	index, err := trace.Scan(rooted(targets[0].root), ".")
 	if err != nil {
 		return s, err
@@ -40,6 +40,9 @@ func (a *app) selectTests(ctx context.Context, targets []*target, o verifyOption
 			case o.criterion != "" && c.ID != o.criterion:
 				continue
 			case before != nil && !slices.ContainsFunc(tests, foreign) && before(t.feature.Name, c.ID) == stateOf(t.feature, index, c):
+				known = true
+				continue
+			case o.stale && (len(tests) == 0 || fits(t.lock.Criterion(c.ID), c, tests)):
 				known = true
 				continue
 			}
