@@ -41,3 +41,11 @@ func TestFollow(t *testing.T) {
 		t.Errorf("shown\n%s\nwant\n%s", shown.String(), want)
 	}
 }
+
+// Where nothing was run there is nothing to count.
+func TestCountsOfNoRun(t *testing.T) {
+	var none *trace.Results
+	if got := none.Counts(); got != (trace.Counts{}) {
+		t.Errorf("%+v", got)
+	}
+}

@@ -234,6 +234,9 @@ func (rs *Results) Packages() []string {
 // CountsOf counts the tests of one package ("" for all).
 func (rs *Results) CountsOf(pkg string) Counts {
 	var c Counts
+	if rs == nil { // nothing was run
+		return c
+	}
 	for _, x := range rs.all {
 		if x.report == nil && strings.Contains(x.Name, "/") || pkg != "" && x.Package != pkg {
 			continue
