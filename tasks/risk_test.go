@@ -395,3 +395,28 @@ func TestHollowResults(t *testing.T) {
 		t.Errorf("names alone: %v", found)
 	}
 }
+
+// TestMovedTestsAreNotLost: a test that moved into a file beside its old one is the test that it was, unless it was loosened on
+// the way or the other file is not built where the old one was.
+func TestMovedTestsAreNotLost(t *testing.T) {
+	before := "package a\n\nimport \"testing\"\n\nconst limit = 3\n\nfunc TestLimit(t *testing.T) {\n\tif Limit() != limit {\n\t\tt.Error(\"no\")\n\t}\n}\n\nfunc TestStays(t *testing.T) {\n\tif Limit() < 0 {\n\t\tt.Error(\"no\")\n\t}\n}\n"
+	after := "package a\n\nimport \"testing\"\n\nfunc TestStays(t *testing.T) {\n\tif Limit() < 0 {\n\t\tt.Error(\"no\")\n\t}\n}\n"
+	moved := "package a\n\nimport \"testing\"\n\nconst limit = 3\n\nfunc TestLimit(t *testing.T) {\n\tif Limit() != limit {\n\t\tt.Error(\"no\")\n\t}\n}\n"
+	for name, c := range map[string]struct {
+		beside string
+		lost   bool
+	}{
+		"as it was":                  {moved, false},
+		"nowhere":                    {"package a\n", true},
+		"looser":                     {strings.Replace(moved, "\t\tt.Error(\"no\")\n", "", 1), true},
+		"with another limit":         {strings.Replace(moved, "limit = 3", "limit = 9", 1), true},
+		"skipping":                   {strings.Replace(moved, "\tif Limit", "\tt.Skip()\n\tif Limit", 1), true},
+		"where it is not built":      {"//go:build never\n\n" + moved, true},
+		"into another package":       {strings.Replace(moved, "package a", "package a_test", 1), true},
+		"where nothing can be built": {moved + "}", true},
+	} {
+		if found := weakened([]byte(before), []byte(after), []byte(after), []byte(c.beside)); len(found) > 0 != c.lost {
+			t.Errorf("%s: found %q", name, found)
+		}
+	}
+}

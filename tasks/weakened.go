@@ -33,6 +33,10 @@ func (r *run) found(ctx context.Context, base string, result frozen, v Verified,
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
+	beside, err := r.besides(ctx, result)
+	if err != nil {
+		return nil, err
+	}
 	for _, c := range result.changes {
 		if mentions(string(config), c.Path) {
 			add(riskVerify, c.Path, "is run by a command of the configuration")
@@ -45,7 +49,7 @@ func (r *run) found(ctx context.Context, base string, result frozen, v Verified,
 			return nil, err
 		}
 		if strings.HasSuffix(c.Path, "_test.go") {
-			for _, what := range weakened(before, after) {
+			for _, what := range weakened(before, after, beside[path.Dir(c.Path)]...) {
 				add(riskTests, c.Path, what)
 			}
 		} else if importsTesting(before) { // assertions that tests share
@@ -110,9 +114,26 @@ type testShape struct {
 	literals   map[string]int
 }
 
-// weakened compares the tests of a file before and after: what stood there has to stand there still. What is gone or
-// loosened is named by its kind where that is known, else by the statement.
-func weakened(before, after []byte) []string {
+// besides reads the changed files of Go tests as they are now, by directory: a test may have moved from one into another.
+func (r *run) besides(ctx context.Context, result frozen) (map[string][][]byte, error) {
+	found := map[string][][]byte{}
+	for _, c := range result.changes {
+		if c.Status == "D" || !strings.HasSuffix(c.Path, "_test.go") {
+			continue
+		}
+		data, err := r.git.ReadFile(ctx, result.tree, c.Path)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+		found[path.Dir(c.Path)] = append(found[path.Dir(c.Path)], data)
+	}
+	return found, nil
+}
+
+// weakened compares the tests of a file before and after: what stood there has to stand there still, or in one of the files
+// beside it that are built where it was. What is gone or loosened is named by its kind where that is known, else by the
+// statement. That a test which moved still runs is seen when it is run.
+func weakened(before, after []byte, beside ...[]byte) []string {
 	if before == nil {
 		return nil // a new test that proves nothing gives no fact, and check says so
 	}
@@ -121,6 +142,20 @@ func weakened(before, after []byte) []string {
 		out = append(out, "is built only where: "+is)
 	}
 	old, now := shapes(before), shapes(after)
+	var moved []*ast.File
+	for _, src := range beside {
+		if packageOf(src) != packageOf(before) || buildLine(src) != "" && buildLine(src) != buildLine(before) {
+			continue
+		}
+		if f, err := parser.ParseFile(token.NewFileSet(), "", src, parser.SkipObjectResolution); err == nil {
+			moved = append(moved, f)
+		}
+		for name, shape := range shapes(src) {
+			if now[name] == nil {
+				now[name] = shape
+			}
+		}
+	}
 	names := make([]string, 0, len(old))
 	for name := range old {
 		names = append(names, name)
@@ -131,7 +166,7 @@ func weakened(before, after []byte) []string {
 			out = append(out, what)
 		}
 	}
-	out = append(out, declarations(before, after)...)
+	out = append(out, declarations(before, after, moved)...)
 	slices.Sort(out)
 	return out
 }
@@ -173,7 +208,7 @@ func printed(n ast.Node) string {
 }
 
 // declarations compares what a file of tests declares beside functions: imports, tables, limits, types.
-func declarations(before, after []byte) []string {
+func declarations(before, after []byte, moved []*ast.File) []string {
 	was, err := parser.ParseFile(token.NewFileSet(), "", before, parser.SkipObjectResolution)
 	if err != nil {
 		return nil
@@ -193,6 +228,13 @@ func declarations(before, after []byte) []string {
 		}
 	}
 	now := values(is)
+	for _, f := range moved {
+		for name, spec := range values(f) {
+			if now[name] == nil {
+				now[name] = spec
+			}
+		}
+	}
 	for name, spec := range values(was) {
 		m := &matcher{renamed: map[string]string{}, used: map[string]bool{}}
 		switch {
@@ -240,6 +282,15 @@ func values(f *ast.File) map[string]ast.Node {
 		}
 	}
 	return found
+}
+
+// packageOf is the name in a file's package clause.
+func packageOf(src []byte) string {
+	f, err := parser.ParseFile(token.NewFileSet(), "", src, parser.PackageClauseOnly)
+	if err != nil {
+		return ""
+	}
+	return f.Name.Name
 }
 
 func buildLine(src []byte) string {
