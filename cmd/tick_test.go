@@ -35,7 +35,7 @@ func TestChangedMeanwhile(t *testing.T) {
 		}
 	}
 	if err := os.Symlink("1.md", filepath.Join(root, "link.md")); err != nil {
-		t.Skip(err)
+		t.Skipf("no symbolic links here, all but the edit through one was tested: %v", err)
 	}
 	link := []spec.Edit{{Path: "link.md", Offset: 3, Old: " ", New: "x"}}
 	if err := a.applyEdits(root, link, map[string][]byte{"link.md": []byte("- [ ] 1 a\r\n")}); err != nil {

@@ -383,7 +383,7 @@ func (r *run) hooks(ctx context.Context, s *slot, d drafted) (tree, message stri
 		var out boundedBuffer
 		c := sandbox.Command{Self: r.o.Self, Argv: argv, Dir: s.check.Path(), Env: r.childEnv(temp, env...), Stdout: &out, Stderr: &out, Hold: r.lock.file(),
 			Policy: r.policy().With([]string{r.o.Repo.CommonDir, dir, r.goModCache(), r.goBuildCache()}, []string{s.check.Path(), temp, s.check.IndexDir()})}
-		if r.o.HooksOutside {
+		if r.o.HooksOutside && !versioned(r.o.Repo, dir) {
 			c.Env, c.Policy = append(slices.Clone(r.o.Env), env...), sandbox.Policy{Mode: sandbox.Off}
 		}
 		exit, err := c.Run(ctx)
@@ -400,6 +400,16 @@ func (r *run) hooks(ctx context.Context, s *slot, d drafted) (tree, message stri
 	}
 	changed, err := s.check.Staged(ctx, tree)
 	return changed, string(text), err
+}
+
+// versioned tells whether a directory of hooks lies among the files of the checkout: an agent's landed work may have changed
+// those, so they never run outside of the sandbox.
+func versioned(repo *git.Repo, dir string) bool {
+	below := func(top string) bool {
+		rel, err := filepath.Rel(top, dir)
+		return err == nil && filepath.IsLocal(rel)
+	}
+	return below(repo.Dir) && !below(repo.CommonDir)
 }
 
 // hooked is the code of a landing tree that a commit hook changed: what it staged, but for the files that are spec's own.
