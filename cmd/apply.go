@@ -118,7 +118,7 @@ func (a *app) apply(ctx context.Context, name string, o applyOptions) error {
 	if err != nil {
 		return err
 	}
-	if !tasks.Pending(p, opts) {
+	if !o.record && !tasks.Pending(p, opts) {
 		if a.json {
 			return nil
 		}
