@@ -26,9 +26,12 @@ type Diagnostic struct {
 	Length   int      `json:"length"` // bytes from Column that the finding is about; 0 if unknown
 	Feature  string   `json:"feature,omitempty"`
 	Subject  string   `json:"subject,omitempty"`
-	Message  string   `json:"message"`
-	Hint     string   `json:"hint"`
-	Edits    []Edit   `json:"edits,omitempty"` // a mechanical fix, if there is one
+	// Owner is the path that a finding is counted with, by check: the document or steering file that it stands in; the
+	// feature's directory where it stands in code, which may move.
+	Owner   string `json:"owner,omitempty"`
+	Message string `json:"message"`
+	Hint    string `json:"hint"`
+	Edits   []Edit `json:"edits,omitempty"` // a mechanical fix, if there is one
 }
 
 // Diagnostics is a list of findings.

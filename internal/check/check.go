@@ -104,6 +104,7 @@ func Run(fsys fs.FS, root string, o Options) (Report, error) {
 			for i := range s.found { // packages spec and plan know one feature only
 				s.found[i].Feature = s.feature.Name
 			}
+			own(s.found, loc.Dir)
 			report.Suppressed = append(report.Suppressed, s.waive(o.Now)...)
 			report.Findings = append(report.Findings, s.found...)
 			report.Features++
@@ -116,8 +117,13 @@ func Run(fsys fs.FS, root string, o Options) (Report, error) {
 		report.Findings = append(report.Findings, steering(tree, path.Clean(root))...)
 	}
 	if index != nil && o.Feature == "" {
-		report.Findings = append(report.Findings, strayTags(index, names)...)
+		stray := strayTags(index, names)
+		for i := range stray {
+			stray[i].Owner = around(workspaces, stray[i].File)
+		}
+		report.Findings = append(report.Findings, stray...)
 	}
+	own(report.Findings, ".")
 	if o.Feature != "" && report.Features == 0 {
 		return report, fmt.Errorf("no feature %s", o.Feature)
 	}
@@ -134,6 +140,31 @@ func Run(fsys fs.FS, root string, o Options) (Report, error) {
 	report.baseline(o)
 	report.Findings.Sort()
 	return report, nil
+}
+
+// own says whom findings are counted with: the file, where it lies in dir, else dir.
+func own(found spec.Diagnostics, dir string) {
+	for i := range found {
+		d := &found[i]
+		switch {
+		case d.Owner != "":
+		case dir == "." || d.File == dir || strings.HasPrefix(d.File, dir+"/"):
+			d.Owner = d.File
+		default:
+			d.Owner = dir
+		}
+	}
+}
+
+// around is the root of the innermost workspace that a file lies in.
+func around(workspaces []spec.Workspace, file string) string {
+	root := "."
+	for _, w := range workspaces {
+		if strings.HasPrefix(file, w.Root+"/") && (root == "." || len(w.Root) > len(root)) {
+			root = w.Root
+		}
+	}
+	return root
 }
 
 // belongs tells whether a tag speaks of the features of a workspace: of those that have a feature of its name, the nearest

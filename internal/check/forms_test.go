@@ -60,7 +60,7 @@ func TestSarifFollowsTheSchema(t *testing.T) {
 		if i, ok := r["ruleIndex"]; !ok || rules[int(i.(float64))].(map[string]any)["id"] != r["ruleId"] {
 			t.Errorf("the rule of %v is not at its index", r["ruleId"])
 		}
-		f := r["partialFingerprints"].(map[string]any)["spec/v1"].(string)
+		f := r["partialFingerprints"].(map[string]any)["spec/v2"].(string)
 		if seen[f] {
 			t.Errorf("two results with one fingerprint")
 		}
@@ -81,7 +81,7 @@ func TestSarifFollowsTheSchema(t *testing.T) {
 	}
 	for _, x := range again["runs"].([]any)[0].(map[string]any)["results"].([]any) {
 		r := x.(map[string]any)
-		if f := r["partialFingerprints"].(map[string]any)["spec/v1"].(string); !seen[f] {
+		if f := r["partialFingerprints"].(map[string]any)["spec/v2"].(string); !seen[f] {
 			t.Errorf("%v got another fingerprint when its line moved", r["message"])
 		}
 	}

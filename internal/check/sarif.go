@@ -45,7 +45,7 @@ func (r *Report) sarif(fsys fs.FS) ([]byte, error) {
 			message += " (" + clean(d.Hint) + ")"
 		}
 		x := m{"ruleId": d.Code, "level": levels[d.Severity], "message": m{"text": message},
-			"partialFingerprints": m{"spec/v1": hex.EncodeToString(sum[:])},
+			"partialFingerprints": m{"spec/v2": hex.EncodeToString(sum[:])},
 			"locations":           []m{{"physicalLocation": m{"artifactLocation": m{"uri": uri(d.File), "uriBaseId": "%SRCROOT%"}, "region": region}}}}
 		if i, ok := index[d.Code]; ok {
 			x["ruleIndex"] = i

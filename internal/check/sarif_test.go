@@ -96,7 +96,7 @@ func TestSARIFFingerprintsStay(t *testing.T) {
 		}
 		out := map[string]int{}
 		for _, r := range log.Runs[0].Results {
-			out[r.PartialFingerprints["spec/v1"]]++
+			out[r.PartialFingerprints["spec/v2"]]++
 		}
 		if len(out) != len(log.Runs[0].Results) || len(out) < 6 {
 			t.Errorf("%d fingerprints of %d results", len(out), len(log.Runs[0].Results))

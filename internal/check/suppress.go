@@ -45,7 +45,7 @@ func locksGone(before, now fs.FS, features []*spec.Feature) (found spec.Diagnost
 			continue
 		}
 		if _, err := fs.Stat(before, name); err == nil {
-			found = append(found, spec.Diagnostic{Code: "SPEC505", Severity: severityOf("SPEC505"), File: f.Documents[0].Path, Line: 1, Column: 1, Feature: f.Name, Subject: f.Name,
+			found = append(found, spec.Diagnostic{Code: "SPEC505", Severity: severityOf("SPEC505"), File: f.Documents[0].Path, Line: 1, Column: 1, Feature: f.Name, Subject: f.Name, Owner: f.Dir,
 				Message: fmt.Sprintf("%s lost its spec.lock: no approval, task or proof of it is checked any more", f.Name), Hint: "git checkout REV -- " + name})
 		}
 	}
@@ -60,14 +60,14 @@ type Suppressed struct {
 	Reason string `json:"reason,omitempty"`
 }
 
-// volatile is what changes in a message when lines move.
-var volatile = lazy(`\b(lines? |l\.)[0-9]+`)
+// volatile is what changes in a message when lines move, or files come that have nothing to do with it.
+var volatile = lazy(`\b(lines? |l\.|0 of |\.\w+:)[0-9]+\b`)
 
-// Fingerprint names a finding independently of its line: code, feature, subject and message, where a line number in the
-// message does not count.
+// Fingerprint names a finding independently of its line: code, owner, subject and message, where a line number in the
+// message does not count. The owner is a path, since two workspaces of a repository can have features of one name.
 func Fingerprint(d spec.Diagnostic) string {
 	message := volatile.get().ReplaceAllString(strings.Join(strings.Fields(d.Message), " "), "${1}N")
-	return strings.Join([]string{d.Code, d.Feature, d.Subject, message}, "|")
+	return strings.Join([]string{d.Code, d.Owner, d.Subject, message}, "|")
 }
 
 // A waiver is one suppression in a document: <!-- spec:ignore SPEC105 until=2027-01-31 reason="…" -->
