@@ -130,7 +130,7 @@ func (p *Prover) Load(ctx context.Context) error {
 	}
 	p.module = modfile.ModulePath(gomod)
 	conf := &packages.Config{Context: ctx, Dir: p.Dir, Env: append(slices.Clone(p.Env), "GOTOOLCHAIN=local"),
-		Mode: packages.NeedName | packages.NeedFiles | packages.NeedCompiledGoFiles | packages.NeedSyntax | packages.NeedTypes | packages.NeedTypesInfo | packages.NeedImports | packages.NeedDeps}
+		Mode: packages.NeedName | packages.NeedFiles | packages.NeedCompiledGoFiles | packages.NeedSyntax | packages.NeedTypes | packages.NeedTypesInfo | packages.NeedImports}
 	pkgs, err := packages.Load(conf, "./...")
 	if err != nil {
 		return fmt.Errorf("reading the packages: %v", err)

@@ -20,10 +20,11 @@ import (
 	"spec.example/spec/internal/sandbox"
 )
 
-// One process tries many mutants: the tests are run as they are, then with a mutant switched on, and so on in turn. What
-// is said of a mutant counts only after a run that passed in the same process: a run with a mutant, even one that
-// passes, may leave something behind. Where the tests as they are do not pass any more, a new process goes on. Servers
-// that tests start once a process are shared.
+// One process tries many mutants: the tests are run as they are, then with a mutant switched on, and another, and so on.
+// What is said of a mutant counts only beside a run that passed in the same process: the one before, of the tests as they
+// are or with a mutant that nobody noticed; and where a mutant is noticed right after one that was not, which may have left
+// something behind, the tests as they are have to pass after it. Where they do not pass any more, a new process goes on.
+// Servers that tests start once a process are shared. The quickest test runs first, and none after one that noticed.
 //
 // What was computed once before the mutant was switched on hides it. So the mutated code notes when a mutant was
 // reached, and one that was not is tried again in a process of its own, where it is on from the start.
@@ -62,40 +63,74 @@ func number(s string) (n int) {
 // driverSource runs the tests of the environment variable SPEC_TESTS with each mutant of SPEC_MUTANTS.
 const driverSource = `
 func TestSpecMutants(t *testing.T) {
-	specRun := func(n string) bool {
+	names := strings.Fields(os.Getenv("SPEC_TESTS"))
+	took := map[string]time.Duration{}
+	specRun := func(n string) (word string) {
 		zz_spec_mutant.On(n)
 		fmt.Printf("\nspec-mutant: begins %s\n", n)
-		var ran, skipped atomic.Int32
+		var ran, skipped, failed, panicked atomic.Int32
 		ok := t.Run("m"+n, func(t *testing.T) {
-			for _, name := range strings.Fields(os.Getenv("SPEC_TESTS")) {
+			for _, name := range names {
 				f, _ := zz_spec_mutant.Tests[name].(func(*testing.T))
-				t.Run(name, func(t *testing.T) {
+				began, panics := time.Now(), panicked.Load()
+				ok := t.Run(name, func(t *testing.T) {
 					defer func() {
 						ran.Add(1)
-						if t.Skipped() {
+						if v := recover(); v != nil {
+							panicked.Add(1)
+							t.Errorf("panic: %v", v)
+						} else if t.Skipped() {
 							skipped.Add(1)
 						}
 					}()
 					f(t)
 				})
+				took[name] = time.Since(began)
+				if !ok && panicked.Load() == panics {
+					if failed.Add(1); n != "0" {
+						break
+					}
+				}
 			}
 		})
-		word := "pass"
-		if ran.Load() == skipped.Load() {
+		switch {
+		case ok && ran.Load() == skipped.Load():
 			word = "skip"
-		}
-		if !ok {
+		case ok:
+			word = "pass"
+		case failed.Load() == 0 && panicked.Load() > 0:
+			word = "panic"
+		default:
 			word = "fail"
 		}
 		fmt.Printf("\nspec-mutant: ends %s %s %v\n", n, word, zz_spec_mutant.Hit)
-		return ok
+		return word
 	}
 	fmt.Printf("\nspec-mutant: process %d\n", os.Getpid())
+	if specRun("0") != "pass" {
+		return
+	}
+	slices.SortStableFunc(names, func(a, b string) int { return cmp.Compare(took[a], took[b]) })
+	const asTheyAre, unnoticed, due = 0, 1, 2 // what the last run was; due is a run of the tests as they are
+	last := asTheyAre
 	for _, n := range strings.Fields(os.Getenv("SPEC_MUTANTS")) {
-		if !specRun("0") {
+		if last == due && specRun("0") != "pass" {
 			return
 		}
-		specRun(n)
+		if last == due {
+			last = asTheyAre
+		}
+		switch word := specRun(n); {
+		case word == "pass" && zz_spec_mutant.Hit:
+			last = unnoticed
+		case word == "pass":
+		case last == asTheyAre:
+			last = due
+		case specRun("0") != "pass":
+			return
+		default:
+			last = asTheyAre
+		}
 	}
 }
 `
@@ -136,7 +171,7 @@ func (p *Prover) drivers(dir string) map[string][]byte {
 		var b bytes.Buffer
 		fmt.Fprintf(&b, "package %s\n\nimport (\n", pkg)
 		if driver {
-			b.WriteString("\t\"fmt\"\n\t\"os\"\n\t\"strings\"\n\t\"sync/atomic\"\n\t\"testing\"\n\n")
+			b.WriteString("\t\"cmp\"\n\t\"fmt\"\n\t\"os\"\n\t\"slices\"\n\t\"strings\"\n\t\"sync/atomic\"\n\t\"testing\"\n\t\"time\"\n\n")
 		}
 		fmt.Fprintf(&b, "\t%q\n)\n\nfunc init() {\n", p.module+"/"+helperPackage)
 		for _, n := range tests {
@@ -184,6 +219,8 @@ type session struct {
 	spent    time.Duration // processor time at the beginning of the current run
 	own      time.Duration // the least processor time of a run without a mutant
 	control  bool          // the first run as the tests are has passed
+	fresh    bool          // the last run was of the tests as they are, and passed
+	doubtful int           // the mutant that was noticed after one that was not: the tests as they are have to pass yet
 	changed  chan struct{}
 }
 
@@ -222,10 +259,14 @@ func (s *session) line(text string) {
 		n, _ := strconv.Atoi(f[1])
 		switch {
 		case n != 0:
-			outcome := map[string]Outcome{"pass": Passed, "fail": Killed, "skip": Skipped}[f[2]]
+			outcome := map[string]Outcome{"pass": Passed, "fail": Killed, "skip": Skipped, "panic": Panicked}[f[2]]
 			s.outcomes[n], s.hit[n] = Verdict{Outcome: outcome, Said: s.said}, f[3] == "true"
+			if s.doubtful = 0; outcome != Passed && !s.fresh {
+				s.doubtful = n
+			}
+			s.fresh = s.fresh && outcome == Passed && !s.hit[n]
 		case f[2] == "pass":
-			s.control = true
+			s.control, s.fresh, s.doubtful = true, true, 0
 			if now, ok := processorTime(s.process); ok && (s.own == 0 || now-s.spent < s.own) {
 				s.own = max(now-s.spent, time.Millisecond)
 			}
@@ -280,7 +321,10 @@ func (s *session) watch(end context.CancelFunc, done <-chan struct{}) {
 func (s *session) over(heard time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.current == "" || s.current == "0" {
+	switch {
+	case s.current == "0" && s.control: // it may wait for a lock that a mutant did not give back: a new process goes on
+		return time.Since(s.began) > 2*limit(s.shortest)
+	case s.current == "", s.current == "0":
 		return time.Since(heard) > 10*time.Minute
 	}
 	if now, ok := processorTime(s.process); ok && s.own > 0 && now-s.spent > max(4*s.own, 250*time.Millisecond) {
@@ -302,7 +346,8 @@ func (p *Prover) together(ctx context.Context, bin, dir string, names []string, 
 		if !s.control {
 			return nil, nil
 		}
-		if n, err := strconv.Atoi(s.current); err == nil && n > 0 { // it ended within a mutant
+		delete(s.outcomes, s.doubtful)
+		if n, err := strconv.Atoi(s.current); err == nil && n > 0 && s.fresh { // it ended within a mutant
 			outcome := Panicked
 			if timedOut {
 				outcome = TimedOut

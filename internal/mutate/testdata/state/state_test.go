@@ -33,3 +33,10 @@ func TestParallel(t *testing.T) {
 		})
 	}
 }
+
+// A break that panics, or does not give the lock back, leaves it taken.
+func TestHeld(t *testing.T) {
+	if got := Half(2); got != 1 {
+		t.Errorf("Half(2) = %d", got)
+	}
+}
