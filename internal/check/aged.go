@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"spec.example/spec/internal/trace"
 	"spec.example/spec/spec"
 )
 
@@ -24,12 +25,12 @@ func (s *subject) aging() {
 		if facts == nil || facts.Bites == "" {
 			continue
 		}
-		kills, was, ok := strings.Cut(facts.Bites, " code:")
+		kills, _, ok := strings.Cut(facts.Bites, " code:")
 		if !ok || strings.HasPrefix(kills, "0/") {
 			continue
 		}
-		now := s.index.Code(s.feature.Name, r.ID)
-		if now == "" || now == strings.TrimSpace(was) {
+		now := s.index.CodeOf(s.feature.Name, r.ID, facts.Bites, s.root)
+		if now == "" || now == trace.BittenCode(facts.Bites) {
 			continue
 		}
 		s.report("SPEC309", r.File, r.Line, r.ID, fmt.Sprintf("criterion %s: the code changed since its tests noticed %s breaks", r.ID, kills), fmt.Sprintf("spec prove %s --criterion %s", s.feature.Name, r.ID))

@@ -31,6 +31,7 @@ type junitCase struct {
 
 type junitWords struct {
 	Message string `xml:"message,attr"`
+	Type    string `xml:"type,attr"`
 	Text    string `xml:",chardata"`
 }
 
@@ -118,7 +119,7 @@ func (rs *Results) foreign(c junitCase) {
 	switch {
 	case len(c.Failure)+len(c.Error) > 0:
 		x.Outcome = Failed
-		if strings.Contains(strings.ToLower(words), "timed out") || strings.Contains(strings.ToLower(words), "timeout") {
+		if timedOut(words) {
 			x.Outcome = TimedOut
 		}
 	case len(c.Flaky)+len(c.FlakyErr)+len(c.Rerun) > 0:
@@ -207,10 +208,13 @@ func agrees(words, parts []string) bool {
 	return slices.Equal(words[len(words)-n:], parts[len(parts)-n:]) || len(words) > 0 && strings.ToUpper(words[len(words)-1][:1]) == words[len(words)-1][:1]
 }
 
-// foreignOf gives what became of a test of another language: the worst of the cases that are it. Those that a report
-// places in its file come before those that it places nowhere.
-func (rs *Results) foreignOf(t *Test) Outcome {
+// casesOf lists the cases of reports that are a test of another language. Those that a report places in its file come
+// before those that it places nowhere.
+func (rs *Results) casesOf(t *Test) []*Result {
 	best, cases := elsewhere, []*Result(nil)
+	if rs == nil {
+		return nil
+	}
 	for _, x := range rs.all {
 		if x.report == nil || !x.report.named(t.Name) {
 			continue
@@ -223,6 +227,12 @@ func (rs *Results) foreignOf(t *Test) Outcome {
 			cases = append(cases, x)
 		}
 	}
+	return cases
+}
+
+// foreignOf gives what became of a test of another language: the worst of the cases that are it.
+func (rs *Results) foreignOf(t *Test) Outcome {
+	cases := rs.casesOf(t)
 	rank := []Outcome{Failed, TimedOut, Flaky, Passed, Skipped}
 	worst := NotRun
 	for _, x := range cases {

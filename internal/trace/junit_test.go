@@ -50,3 +50,63 @@ func TestJUnit(t *testing.T) {
 		t.Errorf("%v, %+v", err, rs.Counts())
 	}
 }
+
+// What is an assertion that failed, and what is an error, as the runners write the two.
+func TestEnding(t *testing.T) {
+	const node = "Error [ERR_TEST_FAILURE]: no {\n  code: 'ERR_TEST_FAILURE',\n  failureType: 'testCodeFailure',\n  cause: "
+	for _, c := range []struct {
+		runner, inside string
+		want           Ending
+	}{
+		{"passes", ``, Held},
+		{"skipped", `<skipped/>`, Unclear},
+		{"an error", `<error message="boom"/>`, Stopped},
+		{"a failure without a class", `<failure message="3 is not 4"/>`, Asserted},
+		{"an error beside a failure", `<failure message="assert 3 == 4"/><error message="tear down"/>`, Asserted},
+		{"pytest, assert", `<failure message="assert 3 == 4&#10; +  where 3 = sum(1, 2)">def test_sum():&gt; assert</failure>`, Asserted},
+		{"pytest, with words", `<failure message="AssertionError: sums&#10;assert 3 == 4">x</failure>`, Asserted},
+		{"pytest, nothing raised", `<failure message="Failed: DID NOT RAISE &lt;class 'ValueError'&gt;"/>`, Asserted},
+		{"pytest, another exception", `<failure message="ZeroDivisionError: division by zero">def test_sum():
+    raise AssertionError: no</failure>`, Stopped},
+		{"pytest-timeout", `<failure message="Failed: Timeout &gt;1.0s"/>`, Overtime},
+		{"unittest", `<failure type="AssertionError" message="3 != 4"/>`, Asserted},
+		{"unittest, another", `<error type="KeyError" message="'x'"/>`, Stopped},
+		{"vitest", `<failure message="expected 3 to be 4" type="AssertionError">AssertionError: expected 3 to be 4</failure>`, Asserted},
+		{"vitest, another", `<failure message="Cannot read properties" type="TypeError">TypeError: Cannot</failure>`, Stopped},
+		{"vitest, time", `<failure message="Test timed out in 5000ms." type="Error">Error: Test timed out</failure>`, Overtime},
+		{"jest", `<failure>Error: expect(received).toBe(expected) // Object.is equality
+
+Expected: 4</failure>`, Asserted},
+		{"jest, another", `<failure>ReferenceError: x is not defined
+    at Object.expect(</failure>`, Stopped},
+		{"jest, thrown by the code", `<failure>Error: no such customer
+    at sum</failure>`, Stopped},
+		{"mocha", `<failure>expected 3 to equal 4
+AssertionError: expected 3 to equal 4
+    at x</failure>`, Asserted},
+		{"mocha, another", `<failure>x is not a function
+TypeError: x is not a function
+    at y</failure>`, Stopped},
+		{"node", `<failure type="testCodeFailure" message="no">` + node + "AssertionError [ERR_ASSERTION]: no</failure>", Asserted},
+		{"node, another", `<failure type="testCodeFailure" message="no">[` + node + "TypeError [Error]: no</failure>", Stopped},
+		{"node, thrown by the code", `<failure type="testCodeFailure" message="no">[` + node + "Error: no</failure>", Stopped},
+		{"Java", `<failure message="expected: &lt;3&gt; but was: &lt;4&gt;" type="org.opentest4j.AssertionFailedError">x</failure>`, Asserted},
+		{"Java, JUnit 4", `<failure type="org.junit.ComparisonFailure"/>`, Asserted},
+		{"Java, another", `<failure type="java.lang.NullPointerException">java.lang.NullPointerException: x</failure>`, Stopped},
+		{"PHPUnit", `<failure type="PHPUnit\Framework\ExpectationFailedException">A::b Failed asserting that 3 is 4</failure>`, Asserted},
+		{"rspec", `<failure message="expected 4" type="RSpec::Expectations::ExpectationNotMetError">x</failure>`, Asserted},
+		{"rspec, another", `<failure message="undefined method" type="NoMethodError">x</failure>`, Stopped},
+		{"Rust", "<failure type=\"test failure with exit code 101\" message=\"thread 'a' panicked at src/lib.rs:9:9\">thread 'a' panicked at src/lib.rs:9:9:\nassertion `left == right` failed</failure>", Asserted},
+		{"Rust, another panic", `<failure message="thread 'a' panicked at src/lib.rs:9:9">index out of bounds: the len is 3</failure>`, Stopped},
+		{"xunit", `<failure type="Xunit.Sdk.EqualException" message="Assert.Equal() Failure"/>`, Asserted},
+	} {
+		rs, err := ReadJUnit(strings.NewReader(`<testsuite name="s"><testcase classname="a.test" name="x">` + c.inside + `</testcase><testcase classname="a.test" name="other"><failure message="no"/></testcase></testsuite>`))
+		if err != nil {
+			t.Errorf("%s: %v", c.runner, err)
+			continue
+		}
+		if got, said := rs.Ending(&Test{File: "a.test.ts", Name: "x"}); got != c.want || got == Asserted && said == "" {
+			t.Errorf("%s: %v %q, want %v", c.runner, got, said, c.want)
+		}
+	}
+}
