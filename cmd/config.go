@@ -134,6 +134,7 @@ type verifyConfig struct {
 	Tags     string         `yaml:"tags"`
 	JUnit    string         `yaml:"junit"`
 	Preset   string         `yaml:"preset"`
+	Prove    string         `yaml:"prove,omitempty"` // without it the hash of what is trusted is the one of old
 	Coverage coverageConfig `yaml:"coverage"`
 }
 
@@ -198,7 +199,7 @@ func explainYAML(err error) string {
 }
 
 func configKeys() []string {
-	return strings.Fields("agent agents setup setup_inputs copy verify approve jobs attempts timeout sandbox branch notify hooks disk protocol command env reads state fetch build test landing tags junit preset coverage target file mode writes set install version tcp")
+	return strings.Fields("agent agents setup setup_inputs copy verify approve jobs attempts timeout sandbox branch notify hooks disk protocol command env reads state fetch build test landing tags junit preset prove coverage target file mode writes set install version tcp")
 }
 
 // nearest returns the name with the smallest edit distance, or "" where none is near.
@@ -285,7 +286,7 @@ func (s settings) policy(flag, feature string) (whole tasks.Policy, of func(path
 // commands hashes what a repository's configuration would run, or is "" when it would run nothing.
 func (s settings) commands() string {
 	c := s.repo
-	if len(c.Agents) == 0 && c.Setup == "" && c.Notify == "" && c.Verify.Fetch+c.Verify.Build+c.Verify.Test+c.Verify.Landing == "" && len(c.Copy)+len(s.servers)+len(s.hooks) == 0 {
+	if len(c.Agents) == 0 && c.Setup == "" && c.Notify == "" && c.Verify.Fetch+c.Verify.Build+c.Verify.Test+c.Verify.Landing+c.Verify.Prove == "" && len(c.Copy)+len(s.servers)+len(s.hooks) == 0 {
 		return ""
 	}
 	part, err := yaml.Marshal(struct {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"os"
 	"path"
 	"path/filepath"
 	"regexp"
@@ -18,7 +17,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"spec.example/spec/internal/mutate"
-	"spec.example/spec/internal/sandbox"
 	"spec.example/spec/internal/trace"
 	"spec.example/spec/spec"
 	"spec.example/spec/tasks"
@@ -40,7 +38,9 @@ func (a *app) proveVerb() *cobra.Command {
 		Short: "Break the code on purpose and see whether each criterion's test notices",
 		Long: "Prove breaks the Go code that a criterion's tests run, one small change at a time and without touching a file, and demands\n" +
 			"that an assertion of them fails. A panic, a time-out or a skip is no kill. What was seen goes into spec.lock as bites k/n.\n" +
-			"It ends with 1 where a criterion's tests notice nothing, or none of the changes of a number that the criterion names.",
+			"It ends with 1 where a criterion's tests notice nothing, or none of the changes of a number that the criterion names.\n\n" +
+			"Code of other languages is broken by patches that you wrote, breaks/ID-NAME.patch beside the specification, or by the command\n" +
+			"verify.prove, in a copy that is thrown away.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			ctx, cancel := a.prompt(c.Context())
@@ -68,6 +68,7 @@ type provenCriterion struct {
 	Killed    int              `json:"killed"`
 	Mutants   []mutate.Verdict `json:"mutants"`
 	Code      string           `json:"code,omitempty"`
+	Files     []string         `json:"files,omitempty"` // that the breaks changed, where that is not Go's code
 	Seconds   float64          `json:"seconds"`
 	Unnoticed []string         `json:"unnoticed"` // numbers that the criterion names and the code holds: no change of them is noticed
 	Unwritten string           `json:"unwritten,omitempty"`
@@ -99,30 +100,8 @@ func (a *app) prove(ctx context.Context, name string, o proveOptions) error {
 	if err := a.trusted(t.root, s); err != nil {
 		return err
 	}
-	if _, err := os.Stat(filepath.Join(t.root, "go.mod")); err != nil {
-		return undecided("spec verify", "prove breaks Go code, and there is no go.mod in %s", t.root)
-	}
-	box, err := s.sandbox()
-	if err != nil {
-		return err
-	}
-	temp, err := os.MkdirTemp("", "spec-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(temp)
-	if err := os.Chmod(temp, 0o711); err != nil {
-		return err
-	}
-	policy := sandbox.Base(a.w.Env).With(box.Reads, box.Writes)
-	if box.Mode != "" {
-		policy.Mode = box.Mode
-	}
-	p := &mutate.Prover{Dir: t.root, Self: a.w.Self, Env: a.w.Env, Policy: policy, Temp: temp, Budget: o.budget}
-	a.progress("reading the code and making the breaks")
-	if err := p.Load(ctx); err != nil {
-		return no("go vet ./...", "%v", err)
-	}
+	p := &provers{app: a, root: t.root, settings: s, budget: o.budget}
+	defer p.close()
 	index, err := trace.Scan(rooted(t.root), ".")
 	if err != nil {
 		return err
@@ -137,11 +116,12 @@ func (a *app) prove(ctx context.Context, name string, o proveOptions) error {
 		if err != nil {
 			return err
 		}
-		if len(o.criterion) > 0 && len(r.Criteria) == 0 && len(targets) == 1 {
+		named := slices.ContainsFunc(t.feature.Criteria(), func(c *spec.Requirement) bool { return slices.Contains(o.criterion, c.ID) })
+		if len(o.criterion) > 0 && !named && len(targets) == 1 {
 			return undecided("spec show "+t.feature.Name, "no criterion %s in %s", strings.Join(o.criterion, ", "), t.feature.Name)
 		}
 		hollow = hollow || slices.ContainsFunc(r.Criteria, func(c provenCriterion) bool {
-			return c.Aged || len(c.Tests) > 0 && c.Level != mutate.Bites && !(c.Level == mutate.Ran) || len(c.Unnoticed) > 0
+			return c.Aged || len(c.Tests) > 0 && c.Level != mutate.Bites && !(c.Level == mutate.Ran && c.Reason == "") || len(c.Unnoticed) > 0
 		})
 		if o.badge != "" {
 			if err := a.writeBadge(o.badge, targets); err != nil {
@@ -240,7 +220,7 @@ func named(text string) []string {
 type proofState struct{ text, tests, code string }
 
 // proofsAt reads what the proofs of a commit's criteria rest on, by feature and criterion; nil without a commit.
-func (a *app) proofsAt(ctx context.Context, root, rev string) (func(feature, id string) proofState, error) {
+func (a *app) proofsAt(ctx context.Context, root, rev string) (func(feature, id, bites string) proofState, error) {
 	if rev == "" {
 		return nil, nil
 	}
@@ -253,20 +233,26 @@ func (a *app) proofsAt(ctx context.Context, root, rev string) (func(feature, id 
 		return nil, fmt.Errorf("looking for tagged tests in %s: %v", rev, err)
 	}
 	workspaces, _ := spec.Workspaces(tree, ".")
-	states := map[string]proofState{}
+	states := map[string]func(bites string) proofState{}
 	for _, w := range workspaces {
 		for _, loc := range w.Features {
 			f, _ := spec.Parse(tree, loc.Dir)
 			for _, c := range f.Criteria() {
-				states[f.Name+"/"+c.ID] = stateOf(f, index, c)
+				states[f.Name+"/"+c.ID] = func(bites string) proofState { return stateOf(f, index, c, bites) }
 			}
 		}
 	}
-	return func(feature, id string) proofState { return states[feature+"/"+id] }, nil
+	return func(feature, id, bites string) proofState {
+		if of := states[feature+"/"+id]; of != nil {
+			return of(bites)
+		}
+		return proofState{}
+	}, nil
 }
 
-func stateOf(f *spec.Feature, index *trace.Index, c *spec.Requirement) proofState {
-	s := proofState{text: c.Hash(), code: index.Code(f.Name, c.ID)}
+// stateOf is what a criterion's proof rests on; bites is the lock's, which names the code where that is not Go's.
+func stateOf(f *spec.Feature, index *trace.Index, c *spec.Requirement, bites string) proofState {
+	s := proofState{text: c.Hash(), code: index.CodeOf(f.Name, c.ID, bites, ".")}
 	var bodies []string
 	for _, t := range index.Tests(f.Name, c.ID) {
 		bodies = append(bodies, t.Name+" "+t.Body)
@@ -285,15 +271,19 @@ func fits(facts *trace.CriterionFacts, c *spec.Requirement, tests []*trace.Test)
 
 // proven tells whether the lock's proof is of a criterion's words, tests and code as they are.
 func proven(facts *trace.CriterionFacts, c *spec.Requirement, index *trace.Index, feature string) bool {
-	return fits(facts, c, index.Tests(feature, c.ID)) && facts.Bites != "" && strings.HasSuffix(facts.Bites, " code:"+index.Code(feature, c.ID))
+	return fits(facts, c, index.Tests(feature, c.ID)) && facts.Bites != "" && trace.BittenCode(facts.Bites) == index.CodeOf(feature, c.ID, facts.Bites, ".")
 }
 
 // toProve lists the criteria that the options ask for.
-func toProve(t *target, index *trace.Index, before func(feature, id string) proofState, o proveOptions) (out []*spec.Requirement) {
+func toProve(t *target, index *trace.Index, before func(feature, id, bites string) proofState, o proveOptions) (out []*spec.Requirement) {
 	for _, c := range t.feature.Criteria() {
-		switch {
+		bites := ""
+		if facts := t.lock.Criterion(c.ID); facts != nil {
+			bites = facts.Bites
+		}
+		switch now := stateOf(t.feature, index, c, bites); {
 		case len(o.criterion) > 0 && !slices.Contains(o.criterion, c.ID):
-		case before != nil && before(t.feature.Name, c.ID) == stateOf(t.feature, index, c):
+		case before != nil && (now.code != "" || now.tests == "") && before(t.feature.Name, c.ID, bites) == now:
 		case o.stale && proven(t.lock.Criterion(c.ID), c, index, t.feature.Name):
 		default:
 			out = append(out, c)
@@ -302,26 +292,28 @@ func toProve(t *target, index *trace.Index, before func(feature, id string) proo
 	return out
 }
 
-func (a *app) proveFeature(ctx context.Context, p *mutate.Prover, index *trace.Index, t *target, before func(feature, id string) proofState, o proveOptions) (proofReport, error) {
+func (a *app) proveFeature(ctx context.Context, p *provers, index *trace.Index, t *target, before func(feature, id, bites string) proofState, o proveOptions) (proofReport, error) {
 	r := proofReport{Version: 1, Feature: t.feature.Name, Criteria: []provenCriterion{}, Levels: map[string]int{}}
 	was := string(t.lock.Bytes())
-	for _, c := range toProve(t, index, before, o) {
+	criteria := toProve(t, index, before, o)
+	foreign, err := a.proveForeign(ctx, p, index, t, criteria)
+	if err != nil {
+		return r, a.unproven(ctx, err)
+	}
+	for _, c := range criteria {
 		line := provenCriterion{Criterion: c.ID, Text: c.Text, Tests: []string{}, Unnoticed: []string{}, Level: mutate.None, Reason: "no test is tagged for it", Mutants: []mutate.Verdict{}}
-		var tests []mutate.Test
 		for _, test := range index.Tests(t.feature.Name, c.ID) {
 			line.Tests = append(line.Tests, test.Name)
-			if strings.HasSuffix(test.File, "_test.go") {
-				tests = append(tests, mutate.Test{Dir: filepath.Join(t.root, filepath.FromSlash(path.Dir(test.File))), Name: test.Name})
-			}
 		}
-		if len(tests) > 0 {
+		if tests := goTests(t, index, c.ID); len(tests) > 0 {
 			a.progress("criterion %s: %s", c.ID, strings.Join(line.Tests, ", "))
-			result, err := p.Prove(ctx, tests, mutate.Criterion{Name: t.feature.Name + "/" + c.ID, Numbers: named(c.Text), Code: taggedCode(t, index, c.ID)})
+			prover, err := p.golang(ctx)
 			if err != nil {
-				if ctx.Err() != nil {
-					return r, &failure{exitInterrupted, fmt.Errorf("interrupted; nothing was written"), ""}
-				}
-				return r, no("go test ./...", "criterion %s: %v", c.ID, err)
+				return r, err
+			}
+			result, err := prover.Prove(ctx, tests, mutate.Criterion{Name: t.feature.Name + "/" + c.ID, Numbers: named(c.Text), Code: taggedCode(t, index, c.ID)})
+			if err != nil {
+				return r, a.unproven(ctx, no("go test ./...", "criterion %s: %v", c.ID, err))
 			}
 			line.Level, line.Reason, line.Killed, line.Seconds = result.Level, result.Reason, result.Killed(), result.Took.Seconds()
 			if len(result.Verdicts) > 0 {
@@ -329,14 +321,16 @@ func (a *app) proveFeature(ctx context.Context, p *mutate.Prover, index *trace.I
 			}
 			line.Mutants = append(line.Mutants, result.Verdicts...)
 			line.Unnoticed = append(line.Unnoticed, result.Unnoticed()...)
+			r.Builds = prover.Builds
+		} else if proof := foreign[c.ID]; proof != nil {
+			line.foreign(proof, t.root, index)
 		} else if len(line.Tests) > 0 {
-			line.Reason = "its tests are not Go's; prove breaks Go code only"
+			line.Reason = noBreaks(t, c.ID)
 		}
 		line.Aged = a.recordProof(t, c, index, &line, o)
 		r.Levels[string(line.Level)]++
 		r.Criteria = append(r.Criteria, line)
 	}
-	r.Builds = p.Builds
 	if o.replay != "" || string(t.lock.Bytes()) == was {
 		return r, nil
 	}
@@ -346,6 +340,24 @@ func (a *app) proveFeature(ctx context.Context, p *mutate.Prover, index *trace.I
 	}
 	r.Written = true
 	return r, nil
+}
+
+// unproven words an error of proving; one that the person made by interrupting it is theirs.
+func (a *app) unproven(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return &failure{exitInterrupted, fmt.Errorf("interrupted; nothing was written"), ""}
+	}
+	return err
+}
+
+// goTests are the tests of a criterion that go runs.
+func goTests(t *target, index *trace.Index, id string) (tests []mutate.Test) {
+	for _, test := range index.Tests(t.feature.Name, id) {
+		if strings.HasSuffix(test.File, "_test.go") {
+			tests = append(tests, mutate.Test{Dir: filepath.Join(t.root, filepath.FromSlash(path.Dir(test.File))), Name: test.Name})
+		}
+	}
+	return tests
 }
 
 // taggedCode is the code that is tagged for a criterion.
@@ -371,9 +383,9 @@ func (a *app) recordProof(t *target, c *spec.Requirement, index *trace.Index, li
 		return false
 	}
 	if o.replay != "" {
-		return fact.Bites != "" && !strings.HasSuffix(fact.Bites, "code:"+line.Code)
+		return fact.Bites != "" && trace.BittenCode(fact.Bites) != index.CodeOf(t.feature.Name, c.ID, fact.Bites, ".")
 	}
-	fact.Bites = fmt.Sprintf("%d/%d code:%s", line.Killed, len(line.Mutants), line.Code)
+	fact.Bites = trace.Bites(line.Killed, tried(line.Mutants), line.Code, line.Files)
 	return false
 }
 
@@ -383,7 +395,7 @@ func (a *app) showProof(r proofReport, o proveOptions) {
 	for _, c := range r.Criteria {
 		counts := "-"
 		if len(c.Mutants) > 0 {
-			counts = fmt.Sprintf("%d of %d noticed%s", c.Killed, len(c.Mutants), others(c.Mutants))
+			counts = fmt.Sprintf("%d of %d noticed%s", c.Killed, tried(c.Mutants), others(c.Mutants))
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", c.Criterion, c.Level, counts, (time.Duration(c.Seconds * float64(time.Second))).Round(100*time.Millisecond), clean(strings.Join(c.Tests, ", ")))
 	}
@@ -401,16 +413,18 @@ func (a *app) showProof(r proofReport, o proveOptions) {
 		if c.Aged {
 			fmt.Fprintf(a.w.Stdout, "\ncriterion %s: the lock's proof has aged: the code that its tests run is another now\n", c.Criterion)
 		}
-		shown := 0
+		shown, begun := 0, false
 		for _, m := range c.Mutants {
-			if o.replay == "" && (m.Outcome == mutate.Killed || shown == 5) {
+			if o.replay == "" && (m.Outcome == mutate.Killed || shown == 5 && m.Outcome != mutate.Unfit) {
 				continue
 			}
-			if shown == 0 {
+			if !begun {
 				fmt.Fprintf(a.w.Stdout, "\ncriterion %s: %s\n", c.Criterion, clean(oneLine(c.Text)))
 			}
-			shown++
-			fmt.Fprintf(a.w.Stdout, "  %s:%d: %s: %s%s\n%s", clean(shortPath(m.File, a.dir)), m.Line, m.Kind, m.Outcome, boundary(m), indented(m.Diff))
+			if begun = true; m.Outcome != mutate.Unfit { // of what is no break all are shown: they are mistakes
+				shown++
+			}
+			fmt.Fprintf(a.w.Stdout, "  %s%s: %s%s\n%s", at(m, a.dir), clean(m.Kind), m.Outcome, boundary(m), indented(m.Diff))
 			if m.Said != "" {
 				fmt.Fprintf(a.w.Stdout, "    %s\n", clean(m.Said))
 			}
@@ -430,6 +444,14 @@ func (a *app) showProof(r proofReport, o proveOptions) {
 	}
 }
 
+// at is the place of a break; "" where nothing was changed.
+func at(v mutate.Verdict, dir string) string {
+	if v.File == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s:%d: ", clean(shortPath(v.File, dir)), v.Line)
+}
+
 // boundary says that a break is of what the criterion names.
 func boundary(v mutate.Verdict) string {
 	if v.Boundary {
@@ -440,6 +462,9 @@ func boundary(v mutate.Verdict) string {
 
 // indented is a diff without its head, a long one cut.
 func indented(diff string) string {
+	if diff == "" {
+		return ""
+	}
 	lines := strings.SplitAfter(strings.TrimRight(diff, "\n"), "\n")[1:]
 	var b strings.Builder
 	for i, l := range lines {
@@ -452,6 +477,16 @@ func indented(diff string) string {
 	return b.String()
 }
 
+// tried counts the breaks; what does not apply is none.
+func tried(list []mutate.Verdict) (n int) {
+	for _, v := range list {
+		if v.Outcome != mutate.Unfit {
+			n++
+		}
+	}
+	return n
+}
+
 // others counts what is neither noticed nor survived.
 func others(list []mutate.Verdict) string {
 	counts := map[mutate.Outcome]int{}
@@ -459,7 +494,7 @@ func others(list []mutate.Verdict) string {
 		counts[v.Outcome]++
 	}
 	text := ""
-	for _, o := range []mutate.Outcome{mutate.Panicked, mutate.TimedOut, mutate.Skipped, mutate.Broken} {
+	for _, o := range []mutate.Outcome{mutate.Panicked, mutate.Errored, mutate.TimedOut, mutate.Skipped, mutate.Broken, mutate.Unfit} {
 		if counts[o] > 0 {
 			text += fmt.Sprintf(", %d %s", counts[o], o)
 		}

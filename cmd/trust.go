@@ -57,6 +57,7 @@ func (s settings) brings() []string {
 	add("verify.build", s.repo.Verify.Build)
 	add("verify.test", s.repo.Verify.Test)
 	add("verify.landing", s.repo.Verify.Landing)
+	add("verify.prove", s.repo.Verify.Prove)
 	add("notify", s.repo.Notify)
 	add("copy", strings.Join(s.repo.Copy, " "))
 	for _, name := range sortedKeys(s.repo.Agents) {

@@ -39,7 +39,7 @@ func (a *app) selectTests(ctx context.Context, targets []*target, o verifyOption
 			switch {
 			case o.criterion != "" && c.ID != o.criterion:
 				continue
-			case before != nil && !slices.ContainsFunc(tests, foreign) && before(t.feature.Name, c.ID) == stateOf(t.feature, index, c):
+			case before != nil && !slices.ContainsFunc(tests, foreign) && before(t.feature.Name, c.ID, "") == stateOf(t.feature, index, c, ""):
 				known = true
 				continue
 			case o.stale && (len(tests) == 0 || fits(t.lock.Criterion(c.ID), c, tests)):

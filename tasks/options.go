@@ -203,4 +203,6 @@ type Step struct {
 	Command string
 	OK      bool
 	Took    time.Duration
+
+	Overtime bool // it was ended because it took too long
 }

@@ -56,6 +56,7 @@ type run struct {
 	events  sync.Mutex
 
 	cover       bool // measure coverage
+	installed   bool // what the verify checkout was given to depend on stays in it
 	coverage    float64
 	goOnce      sync.Once
 	goEnv       []string

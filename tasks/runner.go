@@ -15,9 +15,11 @@ type Verification struct {
 	Timeout                     time.Duration // of each step; default 30 minutes
 	Tags                        string        // build tags for go
 	NoBuild                     bool          // the test command builds what it needs
+	NoFetch                     bool          // what is depended on lies there already
 	JUnit                       string        // where a runner other than go test writes its report, a path or pattern
 	Coverage                    string        // where the tests write their coverage, a path or pattern; "" for go's own measure
 	GoArgs                      []string      // in the place of the arguments of a plain go test, to run a part of the tests
+	Env                         []string      // variables that the commands get beside the usual
 }
 
 // A Runner is the command line of a verification: what fetches dependencies, builds, and tests.
@@ -30,6 +32,8 @@ type Runner struct {
 	GoArgs  []string // its arguments
 	GoTags  string
 	JUnit   string // where another runner writes its report, a path or pattern; "" for nowhere
+	Env     []string
+	Timeout time.Duration
 }
 
 // A Line is one command: a program with its arguments, or a shell line.
@@ -88,7 +92,10 @@ func Detect(fsys fs.FS, root string, v Verification) (Runner, error) {
 	if v.NoBuild {
 		r.Build = nil
 	}
-	r.GoTags = v.Tags
+	if v.NoFetch {
+		r.Fetch = nil
+	}
+	r.GoTags, r.Env, r.Timeout = v.Tags, v.Env, v.Timeout
 	if len(v.GoArgs) > 0 && r.GoTests {
 		r.GoArgs = v.GoArgs
 	}

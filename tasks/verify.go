@@ -137,7 +137,7 @@ func (r *run) checkout(ctx context.Context, s *slot, tree string) error {
 	s.holds = ""
 	var keep []string
 	inputs := r.setupInputs(ctx, tree)
-	if r.o.Setup != "" && s.setup == inputs {
+	if r.installed || r.o.Setup != "" && s.setup == inputs {
 		keep = []string{"node_modules", ".venv", "vendor/bundle"}
 	}
 	if err := s.check.Reset(ctx, tree, keep...); err != nil {
@@ -207,7 +207,7 @@ func (r *run) newExecution(s *slot, task string, runner Runner) (*execution, err
 		"GOTMPDIR="+filepath.Join(temp, "w"), "GOCACHE="+r.goBuildCache(), "GOMODCACHE="+r.goModCache(), "GOPATH="+filepath.Join(temp, "home", "go"),
 		"GOFLAGS=-buildvcs=false", "GOTOOLCHAIN=local", "GOENV=off", "GOTELEMETRY=off", "GOWORK="+e.goWork())
 	e.env = append(e.env, "SPEC_POSTGRES_CACHE="+e.postgres())
-	e.env = append(e.env, r.goSettings()...)
+	e.env = append(append(e.env, r.goSettings()...), runner.Env...)
 	return e, nil
 }
 
@@ -307,7 +307,7 @@ func (e *execution) postgres() string {
 }
 
 func (e *execution) run(ctx context.Context, name, shown string, argv []string, p sandbox.Policy, env []string, stdout, stderr *boundedBuffer) (sandbox.Exit, time.Duration, error) {
-	limit := e.r.o.Verify.Timeout
+	limit := e.runner.Timeout
 	if limit == 0 {
 		limit = 30 * time.Minute
 	}
@@ -331,7 +331,7 @@ func (e *execution) line(ctx context.Context, name string, line Line, p sandbox.
 	if err != nil {
 		return fmt.Errorf("verify (%s): %w", name, err)
 	}
-	v.Steps = append(v.Steps, Step{Name: name, Command: line.String(), OK: exit.Code == 0, Took: took})
+	v.Steps = append(v.Steps, Step{Name: name, Command: line.String(), OK: exit.Code == 0, Took: took, Overtime: exit.Code == -1 && exit.Signal == ""})
 	e.r.saveOutput(e.task, name, out.String())
 	if exit.Code != 0 {
 		v.OK = false

@@ -63,6 +63,8 @@ const (
 	TimedOut Outcome = "timed out"
 	Skipped  Outcome = "skipped"
 	Broken   Outcome = "does not compile"
+	Errored  Outcome = "ended by an error" // of other languages, beside which Go's is a panic
+	Unfit    Outcome = "no break"          // it does not apply, or changes a test
 )
 
 // A Verdict is what became of one mutant.
@@ -70,7 +72,7 @@ type Verdict struct {
 	*Mutant
 	Outcome  Outcome `json:"outcome"`
 	Boundary bool    `json:"boundary,omitempty"` // it changes a number or word that the criterion names
-	Said     string  `json:"said,omitempty"`     // the first line that a failing test printed
+	Said     string  `json:"said,omitempty"`     // the first line that a failing test printed, or why it is no break
 }
 
 // A Level says how well a criterion is proven.
