@@ -1,6 +1,7 @@
 package mutate_test
 
 import (
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -9,6 +10,7 @@ import (
 
 	"spec.example/spec/internal/mutate"
 	"spec.example/spec/internal/sandbox"
+	"spec.example/spec/internal/trace"
 )
 
 func TestMain(m *testing.M) {
@@ -151,6 +153,53 @@ func TestLevels(t *testing.T) {
 	for i := range a.Verdicts {
 		if a.Verdicts[i].ID != b.Verdicts[i].ID || a.Verdicts[i].Outcome != b.Verdicts[i].Outcome {
 			t.Errorf("two proofs differ at %d: %v, %v", i, a.Verdicts[i], b.Verdicts[i])
+		}
+	}
+}
+
+// Where code is tagged for a criterion and its tests run it, that code alone is broken, and what the criterion names wherever
+// it stands. Tagged code that the tests do not run narrows nothing.
+func TestOnlyTaggedCodeIsBroken(t *testing.T) {
+	p, dir := proverOf(t, "tagged")
+	index, err := trace.Scan(os.DirFS(dir), ".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	code := func(id string) (out []mutate.Range) {
+		for _, r := range index.Lines("f", id) {
+			out = append(out, mutate.Range{File: filepath.Join(dir, r.File), From: r.From, To: r.To})
+		}
+		if len(out) != 1 {
+			t.Fatalf("code that is tagged for %s: %v", id, out)
+		}
+		return out
+	}
+	for _, tt := range []struct {
+		test    string
+		code    []mutate.Range
+		numbers []string
+		want    map[string]bool // functions that are broken; "" for what stands in none
+	}{
+		{"TestFee", nil, nil, map[string]bool{"Fee": true, "round": true, "Log": true}},
+		{"TestFee", code("1.1"), nil, map[string]bool{"Fee": true}},
+		{"TestFee", code("1.2"), nil, map[string]bool{"round": true}},
+		{"TestFee", code("1.1"), []string{"30"}, map[string]bool{"Fee": true, "Log": true}},
+		{"TestFee", code("1.1"), []string{"2500"}, map[string]bool{"Fee": true, "": true}},
+		{"TestLog", code("1.1"), nil, map[string]bool{"Log": true}},
+	} {
+		r, err := p.Prove(t.Context(), []mutate.Test{{Dir: dir, Name: tt.test}}, mutate.Criterion{Name: "f/1.1", Numbers: tt.numbers, Code: tt.code})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := map[string]bool{}
+		for _, v := range r.Verdicts {
+			got[v.Func] = true
+			if (v.Func == "Log" || v.Func == "") && len(tt.code) > 0 && tt.test == "TestFee" && !v.Boundary {
+				t.Errorf("%v, %v: %s in %q, line %d, is broken, of %s", tt.code, tt.numbers, v.Kind, v.Func, v.Line, v.From)
+			}
+		}
+		if !maps.Equal(got, tt.want) || r.Killed() == 0 {
+			t.Errorf("%s, %v, %v: %v is broken, want %v; %d of %d noticed", tt.test, tt.code, tt.numbers, got, tt.want, r.Killed(), len(r.Verdicts))
 		}
 	}
 }
