@@ -112,9 +112,10 @@ func Run(fsys fs.FS, root string, o Options) (Report, error) {
 		}
 		report.Findings = append(report.Findings, steering(tree, w.Root)...)
 	}
-	if !slices.ContainsFunc(workspaces, func(w spec.Workspace) bool { return w.Root == path.Clean(root) }) {
-		// steering without a feature, or in a directory that git does not see
-		report.Findings = append(report.Findings, steering(tree, path.Clean(root))...)
+	for _, root := range tree.steered(path.Clean(root)) { // without a feature, or in a directory that git does not see
+		if !slices.ContainsFunc(workspaces, func(w spec.Workspace) bool { return w.Root == root }) {
+			report.Findings = append(report.Findings, steering(tree, root)...)
+		}
 	}
 	if index != nil && o.Feature == "" {
 		stray := strayTags(index, names)

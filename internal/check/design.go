@@ -23,7 +23,7 @@ func designRules() []Rule {
 			Wrong: "WHEN `customer.subscription.canceled` arrives (Stripe has no such event)",
 			Right: "WHEN `customer.subscription.deleted` arrives"},
 		{Code: "SPEC111", Name: "dead-file-reference", Severity: spec.Warning,
-			Text:  "A design or steering names a file that is not there and that no open task creates.",
+			Text:  "A design or steering names a file, or steering a directory, that is not there and that no open task creates.",
 			Wrong: "The hook lies in `internal/pay/hook.go` (it was moved to internal/billing)",
 			Right: "The hook lies in `internal/billing/hook.go`"},
 	}

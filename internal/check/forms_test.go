@@ -5,10 +5,13 @@ import (
 	"encoding/xml"
 	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"golang.org/x/tools/txtar"
 	"spec.example/spec/internal/check"
 	"spec.example/spec/spec"
 )
@@ -277,5 +280,42 @@ func TestSteeringAgainstManifests(t *testing.T) {
 		if !slices.Equal(got, c.want) {
 			t.Errorf("%s\n%s\n%v, want %v", c.manifest, c.steering, report.Findings, c.want)
 		}
+	}
+}
+
+// Invented projects of every ecosystem, with steering that is right and steering that is not.
+func TestSteeringOfProjects(t *testing.T) {
+	data, err := os.ReadFile(filepath.Join("testdata", "steering.txtar"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	name, want := "", []string(nil)
+	files := map[string]string{}
+	projects := 0
+	compare := func() {
+		if name == "" {
+			return
+		}
+		projects++
+		var got []string
+		for _, d := range run(t, files, check.Options{}).Findings {
+			got = append(got, fmt.Sprintf("%s %s:%d:%d", d.Code, d.File, d.Line, d.Column))
+		}
+		slices.Sort(got)
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: found %q, want %q", name, got, want)
+		}
+	}
+	for _, f := range txtar.Parse(data).Files {
+		if project, ok := strings.CutPrefix(f.Name, "project "); ok {
+			compare()
+			name, want, files = project, strings.FieldsFunc(string(f.Data), func(r rune) bool { return r == '\n' }), map[string]string{}
+			continue
+		}
+		files[f.Name] = string(f.Data)
+	}
+	compare()
+	if projects < 40 {
+		t.Errorf("only %d projects were read", projects)
 	}
 }

@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -17,80 +18,10 @@ func stackRules() []Rule {
 			Wrong: "tech.md: Database: MongoDB; go.mod requires pgx",
 			Right: "tech.md: Database: PostgreSQL, through pgx"},
 		{Code: "SPEC402", Name: "steering-stale-dependency", Severity: spec.Warning,
-			Text:  "Steering names another version than the manifests, or lists a kind of dependency and leaves out one that is used.",
+			Text:  "Steering names another version than the manifests allow, or lists a kind of dependency, or the services that are run, and leaves out one that is used.",
 			Wrong: "tech.md: Go 1.22; go.mod: go 1.26",
 			Right: "tech.md: Go 1.26"},
 	}
-}
-
-// A technology is something that steering names in prose and a manifest by packages. Of its kind a project usually has
-// one, so that another one is a rival.
-type technology struct {
-	name     string
-	kind     string
-	words    string   // how prose names it, a pattern
-	packages []string // exact names; with a star at the end a prefix
-}
-
-// technologies are those whose packages are known. A kind with a single member cannot contradict anything, and is here
-// for its version and for being named.
-func technologies() []technology {
-	return []technology{
-		{"PostgreSQL", "database", `postgres(?:ql)?`, []string{"github.com/jackc/pgx*", "github.com/lib/pq", "pg", "postgres", "pg-promise", "psycopg2*", "psycopg", "psycopg-binary", "asyncpg", "tokio-postgres", "postgres-types", "image:postgres", "image:postgis", "gorm.io/driver/postgres"}},
-		{"MySQL", "database", `mysql`, []string{"github.com/go-sql-driver/mysql", "mysql", "mysql2", "pymysql", "PyMySQL", "mysqlclient", "mysql-connector-python", "aiomysql", "image:mysql", "gorm.io/driver/mysql"}},
-		{"MariaDB", "database", `mariadb`, []string{"mariadb", "image:mariadb"}},
-		{"MongoDB", "database", `mongo(?:db)?`, []string{"go.mongodb.org/mongo-driver*", "mongodb", "mongoose", "pymongo", "motor", "mongoengine", "image:mongo"}},
-		{"DynamoDB", "database", `dynamodb`, []string{"@aws-sdk/client-dynamodb", "@aws-sdk/lib-dynamodb", "github.com/aws/aws-sdk-go-v2/service/dynamodb", "aws-sdk-dynamodb", "pynamodb", "dynamoose", "image:dynamodb-local"}},
-		{"Cassandra", "database", `cassandra`, []string{"github.com/gocql/gocql", "cassandra-driver", "image:cassandra"}},
-		{"SQLite", "embedded database", `sqlite3?`, []string{"github.com/mattn/go-sqlite3", "modernc.org/sqlite", "better-sqlite3", "sqlite3", "rusqlite", "aiosqlite", "gorm.io/driver/sqlite"}},
-		{"Redis", "cache", `redis`, []string{"github.com/redis/go-redis*", "github.com/go-redis/redis*", "redis", "ioredis", "image:redis"}},
-		{"Memcached", "cache", `memcached?`, []string{"github.com/bradfitz/gomemcache", "memjs", "pymemcache", "image:memcached"}},
-		{"RabbitMQ", "message broker", `rabbitmq`, []string{"github.com/rabbitmq/amqp091-go", "github.com/streadway/amqp", "amqplib", "pika", "lapin", "image:rabbitmq"}},
-		{"Kafka", "message broker", `kafka`, []string{"github.com/segmentio/kafka-go", "github.com/IBM/sarama", "github.com/confluentinc/confluent-kafka-go*", "kafkajs", "kafka-python", "confluent-kafka", "rdkafka", "image:kafka", "image:cp-kafka"}},
-		{"NATS", "message broker", `nats`, []string{"github.com/nats-io/nats.go", "nats", "nats-py", "async-nats", "image:nats"}},
-		{"React", "frontend framework", `react(?:\.js)?`, []string{"react", "react-dom"}},
-		{"Vue", "frontend framework", `vue(?:\.js)?`, []string{"vue"}},
-		{"Angular", "frontend framework", `angular`, []string{"@angular/core"}},
-		{"Svelte", "frontend framework", `svelte(?:kit)?`, []string{"svelte", "@sveltejs/kit"}},
-		{"Next.js", "react framework", `next\.js`, []string{"next"}},
-		{"Express", "Node.js framework", `express(?:\.js)?`, []string{"express"}},
-		{"Fastify", "Node.js framework", `fastify`, []string{"fastify"}},
-		{"NestJS", "Node.js framework", `nest\.?js`, []string{"@nestjs/core"}},
-		{"Koa", "Node.js framework", `koa`, []string{"koa"}},
-		{"Hono", "Node.js framework", `hono`, []string{"hono"}},
-		{"Django", "Python framework", `django`, []string{"django", "Django"}},
-		{"Flask", "Python framework", `flask`, []string{"flask", "Flask"}},
-		{"FastAPI", "Python framework", `fastapi`, []string{"fastapi"}},
-		{"Gin", "Go framework", `gin`, []string{"github.com/gin-gonic/gin"}},
-		{"Echo", "Go framework", `echo`, []string{"github.com/labstack/echo*"}},
-		{"Fiber", "Go framework", `fiber`, []string{"github.com/gofiber/fiber*"}},
-		{"chi", "Go framework", `chi`, []string{"github.com/go-chi/chi*"}},
-		{"Actix", "Rust framework", `actix(?:[- ]web)?`, []string{"actix-web"}},
-		{"Axum", "Rust framework", `axum`, []string{"axum"}},
-		{"Rocket", "Rust framework", `rocket`, []string{"rocket"}},
-		{"Jest", "test runner", `jest`, []string{"jest", "ts-jest"}},
-		{"Vitest", "test runner", `vitest`, []string{"vitest"}},
-		{"Mocha", "test runner", `mocha`, []string{"mocha"}},
-		{"Jasmine", "test runner", `jasmine`, []string{"jasmine", "jasmine-core"}},
-		{"pytest", "Python test runner", `pytest`, []string{"pytest"}},
-		{"nose", "Python test runner", `nose2?`, []string{"nose", "nose2"}},
-		{"Playwright", "browser test runner", `playwright`, []string{"@playwright/test", "playwright", "pytest-playwright"}},
-		{"Cypress", "browser test runner", `cypress`, []string{"cypress"}},
-		{"Stripe", "payment service", `stripe`, []string{"github.com/stripe/stripe-go*", "stripe", "@stripe/stripe-js", "async-stripe"}},
-		{"PayPal", "payment service", `paypal`, []string{"@paypal/checkout-server-sdk", "@paypal/paypal-server-sdk", "@paypal/react-paypal-js", "paypalrestsdk", "paypal-checkout-serversdk", "github.com/plutov/paypal*"}},
-		{"Braintree", "payment service", `braintree`, []string{"braintree", "github.com/braintree-go/braintree-go"}},
-		{"Adyen", "payment service", `adyen`, []string{"@adyen/api-library", "Adyen", "github.com/adyen/adyen-go-api-library*"}},
-		{"Paddle", "payment service", `paddle`, []string{"@paddle/paddle-node-sdk", "paddle-python-sdk", "github.com/PaddleHQ/paddle-go-sdk*"}},
-	}
-}
-
-func (t technology) is(pkg string) bool {
-	return slices.ContainsFunc(t.packages, func(p string) bool {
-		if prefix, ok := strings.CutSuffix(p, "*"); ok {
-			return strings.HasPrefix(pkg, prefix)
-		}
-		return p == pkg
-	})
 }
 
 // A mention is a place in steering where a technology is named as one that is used.
@@ -165,13 +96,34 @@ func (s *stack) named(words string) (used *mention, anywhere bool) {
 			continue
 		}
 		anywhere = true
-		if denied.get().MatchString(l.text) {
+		if denied.get().MatchString(l.text) || onlyAWord(l.text, at[2], at[3]) {
 			continue
 		}
 		return &mention{file: l.file, phrase: l.text[at[2]:at[3]], at: place{l.n, at[2] + 1, at[3] - at[2]}, rest: l.text[at[3]:]}, true
 	}
 	return nil, anywhere
 }
+
+// Technologies whose names are words of English, and what follows such a word where it is no name.
+var (
+	englishName = lazy(`(?i)^(?:react|express|echo|fiber|gin|rocket|flask|rails|spock|pest|jest|mocha|paddle|motor|stripe|mongo)$`)
+	verbAfter   = lazy(`^\s+(?:to|on|the|a|an|in|all|any|each|every|it|its|only|when|how|what|this|that|these|those|your|our|their|as|at|by|from|back)\b`)
+)
+
+// onlyAWord tells whether a name that English has too may be no name at its place: written small outside of code, with no version
+// after it, or with what follows a verb.
+func onlyAWord(line string, from, to int) bool {
+	word := line[from:to]
+	if !englishName.get().MatchString(word) {
+		return false
+	}
+	quoted := from > 0 && strings.ContainsRune("`*\"", rune(line[from-1]))
+	version := versionAfter.get().MatchString(line[to:])
+	return !quoted && !version && (word[0] >= 'a' && word[0] <= 'z' && !labelled.get().MatchString(line[:from]) || verbAfter.get().MatchString(line[to:]))
+}
+
+// labelled is a line up to a value after its label, or up to the first word of an entry of a list.
+var labelled = lazy(`^\s*(?:(?:[-*+|]|\d+\.)\s*)?(?:[^:|]{0,40}[:|])?\s*(?:[\w.+-]+(?:\s*[,/+&]|\s+(?:and|with))\s*)*$`)
 
 func (s *stack) technologies() {
 	type seen struct {
@@ -209,40 +161,41 @@ func (s *stack) technologies() {
 			break
 		}
 	}
+	named := map[string]*seen{} // by family, one that steering names; of a kind with rivals, one that is there
+	for _, x := range all {
+		if f := family(x.kind); x.used != nil && (x.dep != nil || f != x.kind) && named[f] == nil {
+			named[f] = x
+		}
+	}
 	for _, x := range all {
 		if x.dep == nil || x.anywhere || contradicted[x.name] || s.says(x.dep.base()) {
 			continue
 		}
-		if label := s.listed(x.kind); label != nil || slices.ContainsFunc(kinds[x.kind], func(y *seen) bool { return y.used != nil && y.dep != nil }) {
-			s.report("SPEC402", x.dep.file, place{x.dep.line, x.dep.column, len(x.dep.name)}, x.name,
-				fmt.Sprintf("%s is a direct dependency (%s, a %s); steering lists that kind and does not name it", x.dep.shown(), x.name, x.kind), "add it to the steering")
+		why := ""
+		if s.listed(x.kind) != nil {
+			why = "lists that kind"
+		} else if y := named[family(x.kind)]; y != nil {
+			why = "names " + y.name
+		} else {
+			continue
 		}
+		how := "is a direct dependency"
+		if strings.HasPrefix(x.dep.name, "image:") {
+			how = "is run"
+		}
+		s.report("SPEC402", x.dep.file, x.dep.place(), x.name,
+			fmt.Sprintf("%s %s (%s, a %s); steering %s and does not name it", x.dep.shown(), how, x.name, x.kind, why), "add it to the steering")
 	}
 }
 
-// labels are the words with which steering lists a kind.
-func labels(kind string) string {
-	switch {
-	case strings.HasSuffix(kind, "database"):
-		return `databases?|storage|persistence`
-	case strings.HasSuffix(kind, "framework"):
-		return `frameworks?`
-	case strings.HasSuffix(kind, "test runner"):
-		return `tests?|testing|test (?:runner|framework)s?`
-	case kind == "payment service":
-		return `payments?(?: provider| service)?`
-	}
-	return ""
-}
-
-// listed finds the line that lists a kind: "- Database: PostgreSQL". A kind of one ecosystem is listed only where its
+// listed finds the line that lists a kind: "- Database: PostgreSQL", or a row of a table. A kind of one ecosystem is listed only where its
 // word says which.
 func (s *stack) listed(kind string) *prose {
 	words := labels(kind)
 	if words == "" {
 		return nil
 	}
-	re := regexp.MustCompile(`(?i)^\s*(?:[-*+]|\d+\.)?\s*(?:\*\*)?(?:` + words + `)(?:\*\*)?\s*(?:\*\*)?\s*:(?:\*\*)?\s*\S`)
+	re := regexp.MustCompile(`(?i)^\s*(?:[-*+|]|\d+\.)?\s*(?:\*\*)?(?:` + words + `)(?:\*\*)?\s*(?:\*\*)?\s*[:|](?:\*\*)?\s*[^\s:|-]`)
 	for i, l := range s.lines {
 		if re.MatchString(l.text) {
 			return &s.lines[i]
@@ -260,25 +213,7 @@ func (s *stack) says(word string) bool {
 	return false
 }
 
-// base is the last element of a name that says something: the module without its major version.
-func (d dependency) base() string {
-	elems := strings.Split(strings.TrimPrefix(d.name, "image:"), "/")
-	for len(elems) > 1 && majorSuffix.get().MatchString(elems[len(elems)-1]) {
-		elems = elems[:len(elems)-1]
-	}
-	return elems[len(elems)-1]
-}
-
-var majorSuffix = lazy(`^v[0-9]+$`)
-
-func (d dependency) shown() string {
-	if image, ok := strings.CutPrefix(d.name, "image:"); ok {
-		return "the image " + image
-	}
-	return d.base()
-}
-
-var languageLine = lazy(`(?i)^\s*(?:[-*+]|\d+\.)?\s*(?:\*\*)?((?:programming |primary |main |backend )?languages?)(?:\*\*)?\s*:(?:\*\*)?\s*(.+)$`)
+var languageLine = lazy(`(?i)^\s*(?:[-*+|]|\d+\.)?\s*(?:\*\*)?((?:programming |primary |main |backend )?languages?)(?:\*\*)?\s*[:|](?:\*\*)?\s*(.+)$`)
 
 // languages compares a line "Language: X" with the manifests' languages.
 func (s *stack) languages() {
@@ -290,11 +225,8 @@ func (s *stack) languages() {
 		from := m[4]
 		var said []string
 		var at place
-		for _, name := range []string{"Go", "TypeScript", "JavaScript", "Python", "Rust", "Java", "Kotlin", "Ruby", "PHP", "C#"} {
-			re := regexp.MustCompile(`(?:^|[^\w-])(` + regexp.QuoteMeta(name) + `)(?:$|[^\w#+-])`)
-			if name == "Go" {
-				re = regexp.MustCompile(`(?:^|[^\w-])(Go|Golang)(?:$|[^\w#+-])`)
-			}
+		for _, name := range sortedKeys(endings) {
+			re := regexp.MustCompile(`(?:^|[^\w-])(` + wordsOf(name) + `)(?:$|[^\w#+-])`)
 			if x := re.FindStringSubmatchIndex(l.text[from:]); x != nil {
 				if said = append(said, name); len(said) == 1 {
 					at = place{l.n, from + x[2] + 1, x[3] - x[2]}
@@ -302,36 +234,64 @@ func (s *stack) languages() {
 			}
 		}
 		if len(said) != 1 || s.hasLanguage(said[0]) {
+			s.languagesMissing(l)
 			continue
 		}
-		for _, rival := range sortedKeys(s.have.languages) {
-			if rival == "Node.js" {
-				continue
-			}
-			d := s.have.languages[rival]
-			s.report("SPEC401", l.file, at, said[0], fmt.Sprintf("steering says %s; the project is written in %s, says %s", said[0], rival, d.file), "mend the steering, or record why both are true")
-			break
+		if rivals := sortedKeys(s.have.languages); len(rivals) > 0 {
+			s.report("SPEC401", l.file, at, said[0], fmt.Sprintf("steering says %s; the project is written in %s, says %s", said[0], rivals[0], s.have.languages[rivals[0]][0].file), "mend the steering, or record why both are true")
 		}
 	}
+}
+
+// languagesMissing finds languages that a line which lists them leaves out, and that no other line names: those with a manifest
+// of their own beside code. JavaScript is left alone, since its manifest comes with many tools.
+func (s *stack) languagesMissing(list prose) {
+	for _, name := range sortedKeys(s.have.languages) {
+		d := s.have.languages[name][0]
+		if name == "JavaScript" || !s.tree.holds(path.Dir(d.file), endings[name]) {
+			continue
+		}
+		if _, anywhere := s.named(wordsOf(name)); !anywhere {
+			s.report("SPEC402", d.file, d.place(), name, fmt.Sprintf("%s is written in %s; steering lists languages and does not name it", path.Dir(d.file), name), "add it to the steering")
+		}
+	}
+}
+
+// endings are those of files by language.
+var endings = map[string]string{"Go": ".go", "TypeScript": ".ts", "JavaScript": ".js", "Python": ".py", "Rust": ".rs", "Java": ".java", "Kotlin": ".kt", "Ruby": ".rb", "PHP": ".php", "C#": ".cs"}
+
+// wordsOf is how prose names a language or platform, a pattern.
+func wordsOf(name string) string {
+	switch name {
+	case "Go":
+		return `Go|Golang`
+	case ".NET":
+		return `\.NET(?: Core)?`
+	case "Node.js":
+		return `Node(?:\.?js)?`
+	case "Rust edition":
+		return `(?:Rust )?[Ee]dition`
+	}
+	return regexp.QuoteMeta(name)
 }
 
 func (s *stack) hasLanguage(name string) bool {
 	if _, ok := s.have.languages[name]; ok {
 		return true
 	}
-	ext := map[string]string{"Go": ".go", "TypeScript": ".ts", "JavaScript": ".js", "Python": ".py", "Rust": ".rs", "Java": ".java", "Kotlin": ".kt", "Ruby": ".rb", "PHP": ".php", "C#": ".cs"}[name]
-	return slices.ContainsFunc(s.tree.files, func(f string) bool { return strings.HasSuffix(f, ext) })
+	return slices.ContainsFunc(s.tree.files, func(f string) bool { return strings.HasSuffix(f, endings[name]) })
 }
 
-var versionAfter = lazy(`^(?:\.js)?\*{0,2}\s*(?:version\s*)?[@:]?\s*(>=|≥|\^|~)?\s*v?(\d+(?:\.\d+)*)(\+|\.x|\s*(?:or (?:later|newer|above|higher)|and (?:later|above)))?`)
+var versionAfter = lazy("^(?:\\.js)?\\*{0,2}\\s*[(:|@,]?\\s*[`*]{0,3}\\s*(?:[Vv]ersion\\s*)?[@:]?\\s*[`*]{0,3}(>=|≥|\\^|~)?\\s*v?(\\d+(?:\\.\\d+)*)(\\+|\\.x|\\s*(?:or (?:later|newer|above|higher)|and (?:later|above)))?")
 
-// versions compares "Go 1.22" and "stripe-go v76" with what the manifests demand.
+// versions compares "Go 1.22" and "stripe-go v76" with what the manifests demand. One manifest of several that agrees is enough.
 func (s *stack) versions() {
-	check := func(word, pattern string, d dependency) {
-		if d.version == "" || len(word) < 2 {
+	check := func(word, pattern string, all []dependency) {
+		all = slices.DeleteFunc(slices.Clone(all), func(d dependency) bool { return len(d.demand) == 0 })
+		if len(all) == 0 || len(word) < 2 {
 			return
 		}
-		re := regexp.MustCompile(`(?:^|[^\w@/.-])(` + pattern + `)(?:\.js)?\*{0,2}(?:\s|@|:)`)
+		re := regexp.MustCompile("(?:^|[^\\w@/.-])(" + pattern + ")(?:\\.js)?[*`]{0,3}(?:\\s|@|:)")
 		for _, l := range s.lines {
 			m := re.FindStringSubmatchIndex(l.text)
 			if m == nil || denied.get().MatchString(l.text[:m[2]]) {
@@ -343,30 +303,33 @@ func (s *stack) versions() {
 			}
 			said := l.text[m[3]+v[4] : m[3]+v[5]]
 			least := v[2] >= 0 || v[6] >= 0 && !strings.Contains(l.text[m[3]+v[6]:m[3]+v[7]], "x")
-			if agree(said, d.version, least) {
+			if slices.ContainsFunc(all, func(d dependency) bool { return d.agrees(said, least) }) {
 				continue
 			}
+			d := all[0]
 			s.report("SPEC402", l.file, place{l.n, m[3] + v[4] + 1, len(said)}, word, fmt.Sprintf("steering says %s %s; %s:%d has %s", word, said, d.file, d.line, d.version), "mend the steering")
 			return
 		}
 	}
 	for _, name := range sortedKeys(s.have.languages) {
-		check(name, regexp.QuoteMeta(name), s.have.languages[name])
+		check(name, wordsOf(name), s.have.languages[name])
+	}
+	for _, name := range sortedKeys(s.have.platforms) {
+		check(name, wordsOf(name), s.have.platforms[name])
+	}
+	for _, t := range technologies() {
+		check(t.name, `(?i:`+t.words+`)`, slices.DeleteFunc(slices.Clone(s.have.direct), func(d dependency) bool { return !t.is(d.name) || !databaseOfItself(t, d) }))
 	}
 	seen := map[string]bool{}
-	for _, t := range technologies() {
-		for _, d := range s.have.direct {
-			if t.is(d.name) && !seen[t.name] && (!strings.Contains(d.name, "/") || strings.HasPrefix(d.name, "@")) && databaseOfItself(t, d) {
-				seen[t.name] = true
-				check(t.name, `(?i:`+t.words+`)`, d)
-			}
-		}
-	}
 	for _, d := range s.have.direct {
-		if b := d.base(); !seen[b] && !strings.HasPrefix(d.name, "image:") && !slices.ContainsFunc(technologies(), func(t technology) bool { return strings.EqualFold(t.name, b) }) {
-			seen[b] = true
-			check(b, regexp.QuoteMeta(b), d)
+		b := d.base()
+		if seen[b] || strings.Contains(d.name, ":") || slices.ContainsFunc(sortedKeys(s.have.languages), func(l string) bool { return strings.EqualFold(l, b) }) || slices.ContainsFunc(technologies(), func(t technology) bool {
+			return strings.EqualFold(t.name, b) || strings.HasSuffix(t.kind, "framework") && t.is(d.name)
+		}) {
+			continue
 		}
+		seen[b] = true
+		check(b, `(?i:`+regexp.QuoteMeta(b)+`)`, slices.DeleteFunc(slices.Clone(s.have.direct), func(o dependency) bool { return o.base() != b || strings.Contains(o.name, ":") }))
 	}
 }
 
@@ -381,25 +344,4 @@ func databaseOfItself(t technology, d dependency) bool {
 		return false
 	}
 	return true
-}
-
-// agree tells whether a version that prose names fits the one of a manifest: all the components that both have are the
-// same, or, where prose says "or later", not greater.
-func agree(said, have string, least bool) bool {
-	a, b := strings.Split(said, "."), strings.Split(have, ".")
-	for i := 0; i < len(a) && i < len(b); i++ {
-		x, y := leading(a[i]), leading(b[i])
-		if x != y {
-			return least && x < y
-		}
-	}
-	return true
-}
-
-func leading(s string) int {
-	n := 0
-	for i := 0; i < len(s) && s[i] >= '0' && s[i] <= '9' && n < 1<<20; i++ {
-		n = n*10 + int(s[i]-'0')
-	}
-	return n
 }

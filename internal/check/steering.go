@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/bmatcuk/doublestar/v4"
@@ -55,6 +56,10 @@ func steering(t *tree, root string) spec.Diagnostics {
 		if !t.known[s.Path] {
 			ignore, at := t.ignoredBy(s.Path)
 			add("SPEC405", ignore, at, s.Path, fmt.Sprintf("%s is ignored: other clones and CI do not see it", s.Path), "take it out of "+ignore)
+		}
+		lost, at := t.lostDirectories(root, lines)
+		for i, name := range lost {
+			add("SPEC111", s.Path, at[i], name, fmt.Sprintf("%s is not there", name), "mend the path in the steering")
 		}
 		for n, text := range lines {
 			for _, at := range pathName.get().FindAllStringSubmatchIndex(text, -1) {
@@ -143,4 +148,71 @@ func hides(line, rel string) bool {
 	}
 	ignored, _ := g.Match(rel, false)
 	return ignored
+}
+
+// directoryName is a path in code quotes whose last element has no ending; listStart is what stands before one that a list
+// explains; placeholder is a name that stands for others.
+var (
+	directoryName = lazy("`((?:\\./)?\\w[\\w.-]*(?:/\\w[\\w-]*)+/?|(?:\\./)?\\w[\\w-]*/)`")
+	listStart     = lazy("^\\s*(?:[-*+|]|\\d+\\.)\\s*\\*{0,2}$")
+	placeholder   = lazy(`(?i)(?:^|[/_-])(?:your|my|names?|foo|bar|x{2,}|examples?)(?:$|[/_-])`)
+)
+
+// lostDirectories finds the directories that lines of steering name and that are not in the tree. What may be no path at all (a
+// route, a branch, the name of a package) is left alone: the directory above has to be there, or a list has to explain it beside
+// others most of which are there. What git ignores is in no tree.
+func (t *tree) lostDirectories(root string, lines []string) (names []string, at []place) {
+	type entry struct {
+		name string
+		place
+		listed bool
+	}
+	var all []entry
+	listed, there := 0, 0
+	for n, text := range lines {
+		for _, m := range directoryName.get().FindAllStringSubmatchIndex(text, -1) {
+			name := text[m[2]:m[3]]
+			dir := path.Clean(name)
+			if placeholder.get().MatchString(dir) || fileGenerated(dir+"/") {
+				continue
+			}
+			inList := listStart.get().MatchString(text[:m[0]])
+			is := t.hasDirectory(root, dir)
+			if inList {
+				listed++
+				if is {
+					there++
+				}
+			}
+			above := path.Dir(dir) != "." && t.known[path.Join(root, path.Dir(dir))]
+			if !is && (inList || above) && !denied.get().MatchString(text) && !t.ignores(root, dir) {
+				all = append(all, entry{name, place{n + 1, m[2] + 1, len(name)}, !above})
+			}
+		}
+	}
+	for _, e := range all {
+		if !e.listed || there > 0 && there*2 >= listed {
+			names, at = append(names, e.name), append(at, e.place)
+		}
+	}
+	return names, at
+}
+
+// hasDirectory tells whether a directory is there: at that path, or at the end of a longer one, since an entry of a nested list
+// is often meant below the one around it.
+func (t *tree) hasDirectory(root, dir string) bool {
+	if t.has(root, dir) {
+		return true
+	}
+	if _, err := fs.Stat(t.fsys, path.Join(root, dir)); err == nil {
+		return true
+	}
+	return slices.ContainsFunc(t.files, func(f string) bool { return strings.Contains(f, "/"+dir+"/") })
+}
+
+// ignores tells whether git would not see a directory.
+func (t *tree) ignores(root, dir string) bool {
+	at := path.Join(root, dir, "x")
+	file, _ := t.ignoredBy(at)
+	return file != at
 }

@@ -3,6 +3,7 @@ package check
 import (
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 
 	"spec.example/spec/spec"
@@ -64,4 +65,23 @@ func (t *tree) read(name string) []byte {
 		return nil
 	}
 	return data
+}
+
+// holds tells whether a file with that ending lies in a directory or below it.
+func (t *tree) holds(dir, ending string) bool {
+	return slices.ContainsFunc(t.files, func(f string) bool {
+		return strings.HasSuffix(f, ending) && (dir == "." || strings.HasPrefix(f, dir+"/"))
+	})
+}
+
+// steered lists the directories that steering lies in; the root is always one, since git may not see it there.
+func (t *tree) steered(root string) []string {
+	roots := []string{root}
+	for _, f := range t.files {
+		at, _, ok := strings.Cut("/"+f, "/.kiro/steering")
+		if dir := path.Clean("." + at); ok && path.Ext(f) == ".md" && !slices.Contains(roots, dir) {
+			roots = append(roots, dir)
+		}
+	}
+	return roots
 }
