@@ -21,6 +21,7 @@ type checkOptions struct {
 	feature    string
 	strict     bool
 	kiro       bool
+	proven     bool
 	format     string
 	baseline   string
 	since      string
@@ -41,6 +42,7 @@ func (a *app) checkVerb() *cobra.Command {
 	c.Flags().StringVar(&o.feature, "feature", "", "only `FEATURE`")
 	c.Flags().BoolVar(&o.strict, "strict", false, "warnings make the exit status 1 too")
 	c.Flags().BoolVar(&o.kiro, "kiro", false, "what Kiro's own tools would refuse is an error too")
+	c.Flags().BoolVar(&o.proven, "proven", false, "every criterion of a feature with a spec.lock needs a test that was seen to pass, adopted or not")
 	c.Flags().StringVar(&o.format, "format", "text", "`FORM` of the answer: text, json, sarif, junit, github, markdown or baseline")
 	c.Flags().StringVar(&o.baseline, "baseline", "", "leave out what `FILE` lists")
 	c.Flags().StringVar(&o.since, "changed-since", "", "leave out what is found in the commit `REV` too")
@@ -75,7 +77,7 @@ func (a *app) checkIn(ctx context.Context, o checkOptions) error {
 
 // checkOnce checks the tree and renders the answer.
 func (a *app) checkOnce(ctx context.Context, root string, o checkOptions) (*check.Report, []byte, error) {
-	options := check.Options{Feature: o.feature, Strict: o.strict, Kiro: o.kiro, Now: a.w.Now()}
+	options := check.Options{Feature: o.feature, Strict: o.strict, Kiro: o.kiro, Proven: o.proven, Now: a.w.Now()}
 	if o.baseline != "" {
 		data, err := os.ReadFile(a.path(o.baseline))
 		if err != nil {

@@ -19,6 +19,7 @@ type Options struct {
 	Feature  string // only this one
 	Strict   bool   // warnings fail too
 	Kiro     bool   // what Kiro's own tools refuse is found too
+	Proven   bool   // every criterion of a feature with a lock is due, whatever became of its tasks
 	Now      time.Time
 	Baseline []byte // fingerprints of findings to leave out, a line each
 	// BaselineFile is the path of the baseline, for findings about it.
@@ -49,6 +50,7 @@ type subject struct {
 	plan    *plan.Plan
 	lock    *trace.Lock
 	managed bool
+	proven  bool
 	index   *trace.Index
 	tree    *tree
 	root    string // of its workspace
@@ -74,7 +76,7 @@ func Run(fsys fs.FS, root string, o Options) (Report, error) {
 			if loc.Archived || o.Feature != "" && path.Base(loc.Dir) != o.Feature && loc.Dir != o.Feature {
 				continue
 			}
-			s := &subject{fsys: fsys, tree: tree, root: w.Root}
+			s := &subject{fsys: fsys, tree: tree, root: w.Root, proven: o.Proven}
 			var found spec.Diagnostics
 			s.feature, found = spec.Parse(fsys, loc.Dir)
 			s.found = append(s.found, found...)
