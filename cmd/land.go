@@ -43,7 +43,7 @@ func (a *app) land(ctx context.Context, name, id string, o applyOptions) error {
 	switch {
 	case task == nil:
 		return undecided("spec plan "+name, "no task %s in the plan of %s", id, t.feature.Name)
-	case t.lock.Outcomes()[id].Kind == spec.Landed && task.Action == plan.Done:
+	case t.lock.Outcome(id).Kind == spec.Landed && task.Action == plan.Done:
 		return no("spec undo "+name+" "+id, "task %s has landed already", id)
 	}
 	for _, on := range task.Depends {

@@ -143,8 +143,8 @@ func (a *app) external(root string) func(feature, task string) bool {
 		if t == nil || t.feature.Task(task) == nil {
 			return false
 		}
-		out, settled := t.lock.Outcomes()[task]
-		return settled && out.Kind != spec.SkippedTask || t.feature.Task(task).State == spec.Done
+		out := t.lock.Outcome(task)
+		return out.Kind != "" && out.Kind != spec.SkippedTask || t.feature.Task(task).State == spec.Done
 	}
 }
 

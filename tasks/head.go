@@ -32,11 +32,21 @@ const (
 
 // readHead reads the feature, its lock and its plan from a commit: what is not committed does not count.
 func (r *run) readHead(ctx context.Context, commit string) (*head, error) {
-	r.mu.Lock()
-	last := r.last
-	r.mu.Unlock()
-	if last != nil && last.commit == commit {
-		return last, nil // nobody changes a head that was read
+	known := func() *head {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if r.last != nil && r.last.commit == commit {
+			return r.last // nobody changes a head that was read
+		}
+		return nil
+	}
+	if h := known(); h != nil {
+		return h, nil
+	}
+	r.reading.Lock() // after a landing all who work on something ask for the same new one at once
+	defer r.reading.Unlock()
+	if h := known(); h != nil {
+		return h, nil
 	}
 	fsys, err := r.git.Snapshot(ctx, commit, r.o.FeatureDir, r.inRoot(".kiro/steering"), r.inRoot(".kiro/steering.md"), r.inRoot("AGENTS.md"), r.inRoot(".kiro/powers/*.md"))
 	if err != nil {
@@ -61,7 +71,7 @@ func (r *run) readHead(ctx context.Context, commit string) (*head, error) {
 	h.diags = append(h.diags, diags...)
 	if r.o.Hand { // a task that was ticked without evidence can still land
 		for _, id := range r.o.Only {
-			if t := h.plan.Task(id); t != nil && t.Action == plan.Done && lock.Outcomes()[id].Kind != spec.Landed {
+			if t := h.plan.Task(id); t != nil && t.Action == plan.Done && lock.Outcome(id).Kind != spec.Landed {
 				t.Action = plan.Rerun
 			}
 		}

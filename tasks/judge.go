@@ -102,7 +102,7 @@ func expectations(lock *trace.Lock, task string) map[string]string {
 	found := map[string]string{}
 	for _, t := range lock.Tasks {
 		tests, until := t.ExpectFail()
-		if until == "" || until == task || lock.Outcomes()[until].Kind != "" {
+		if until == "" || until == task || lock.Outcome(until).Kind != "" {
 			continue
 		}
 		for _, name := range tests {

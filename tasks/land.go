@@ -102,7 +102,7 @@ func (r *run) landOnce(ctx context.Context, s *slot, a approved) error {
 	if err != nil {
 		return err
 	}
-	if old := h.lock.Outcomes()[a.task]; old.Kind == spec.Landed && old.Again == "" && old.Inputs == a.inputs && h.lock.Task(a.task).Landed.Patch == a.patch {
+	if old := h.lock.Outcome(a.task); old.Kind == spec.Landed && old.Again == "" && old.Inputs == a.inputs && h.lock.Task(a.task).Landed.Patch == a.patch {
 		return r.forget(ctx, a) // a run that was killed had landed it already
 	}
 	code, err := r.codeTree(ctx, h, a)
@@ -244,17 +244,14 @@ func (r *run) recordFiles(s *slot, h *head, a approved, v Verified, diff []byte)
 // factsOf returns head's lock with the facts of this landing: the task's own, and the tests that were seen to pass on
 // exactly this tree.
 func (r *run) factsOf(h *head, s *slot, a approved, v Verified, diff []byte) (*trace.Lock, error) {
-	lock, problems := trace.ParseLock(h.lock.Bytes())
-	if len(problems) > 0 {
-		return nil, fmt.Errorf("reading the lock again: %s", problems[0].Message)
-	}
+	lock := h.lock.Clone()
 	fact := trace.Landed{Patch: a.patch, Inputs: a.inputs, Attempt: a.attempt, By: a.by}
 	lock.Land(a.task, fact, string(a.policy), a.gates)
 	if t := h.plan.Task(a.task); t != nil {
 		if known := expectFail(h, t, v, diff); known != "" {
 			lock.Task(a.task).Expect = known
 		}
-		if h.lock.Outcomes()[a.task].Kind == spec.Landed && len(diff) > 0 {
+		if h.lock.Outcome(a.task).Kind == spec.Landed && len(diff) > 0 {
 			again(h, lock, a.task)
 		}
 	}

@@ -20,14 +20,17 @@ func (r *run) manifests(ctx context.Context, head string, a approved) []string {
 	if err != nil {
 		return nil
 	}
+	mine = slices.DeleteFunc(mine, func(c git.Change) bool { return path.Base(c.Path) != "go.mod" && path.Base(c.Path) != "go.sum" })
+	if len(mine) == 0 {
+		return nil
+	}
 	theirs, err := r.git.Changes(ctx, a.base, head)
 	if err != nil {
 		return nil
 	}
 	var both []string
 	for _, c := range mine {
-		base := path.Base(c.Path)
-		if (base == "go.mod" || base == "go.sum") && slices.ContainsFunc(theirs, func(t git.Change) bool { return t.Path == c.Path }) {
+		if slices.ContainsFunc(theirs, func(t git.Change) bool { return t.Path == c.Path }) {
 			both = append(both, c.Path)
 		}
 	}

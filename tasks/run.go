@@ -47,6 +47,7 @@ type run struct {
 	planned string                                                // commit that sched was made from, or that this run itself landed upon it
 	asking  turn                                                  // gates and questions, one at a time
 	mu      sync.Mutex                                            // what follows
+	reading turn                                                  // heads, one at a time
 	last    *head                                                 // the head that was read last
 	trees   map[string]Verified
 	latest  []string                  // of trees, the oldest first

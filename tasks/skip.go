@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"spec.example/spec/internal/git"
-	"spec.example/spec/internal/trace"
 )
 
 // Skip records in spec.lock that a person leaves tasks out, as one commit. What depends on them no longer waits. The
@@ -44,10 +43,7 @@ func (r *run) recordSkipOnce(ctx context.Context, ids []string, channel, reason 
 	if err != nil {
 		return err
 	}
-	lock, problems := trace.ParseLock(h.lock.Bytes())
-	if len(problems) > 0 {
-		return fmt.Errorf("reading the lock again: %s", problems[0].Message)
-	}
+	lock := h.lock.Clone()
 	for _, id := range ids {
 		if old := lock.Task(id); old != nil && old.Landed != nil {
 			return &stopped{why: fmt.Sprintf("task %s has landed", id), hint: fmt.Sprintf("spec undo %s %s", path.Base(r.o.FeatureDir), id)}

@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"spec.example/spec/internal/git"
-	"spec.example/spec/internal/trace"
 	"spec.example/spec/spec"
 )
 
@@ -121,7 +120,7 @@ func (r *run) revert(ctx context.Context, h *head, ids []string) (tree string, l
 	}
 	for _, id := range ids {
 		i, ok := latest[id]
-		if !ok && h.lock.Outcomes()[id].Kind == spec.Landed {
+		if !ok && h.lock.Outcome(id).Kind == spec.Landed {
 			return "", nil, &stopped{why: fmt.Sprintf("the landing commit of task %s is not in the history that is here", id), hint: "git fetch --unshallow"}
 		}
 		if ok {
@@ -230,10 +229,7 @@ func (r *run) takenBack(h *head, ids []string) (map[string][]byte, error) {
 		}
 		files[doc.Path] = data
 	}
-	lock, problems := trace.ParseLock(h.lock.Bytes())
-	if len(problems) > 0 {
-		return nil, fmt.Errorf("reading the lock again: %s", problems[0].Message)
-	}
+	lock := h.lock.Clone()
 	lock.Clear(ids...)
 	for _, id := range ids {
 		if t := h.feature.Task(id); t != nil {

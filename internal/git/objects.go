@@ -3,10 +3,16 @@ package git
 import (
 	"bytes"
 	"context"
+	"crypto/sha1"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
+	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -72,20 +78,43 @@ func (r *Repo) Snapshot(ctx context.Context, treeish string, paths ...string) (f
 	entries = slices.DeleteFunc(entries, func(e Entry) bool {
 		return !strings.HasSuffix(e.Path, ".md") && slices.ContainsFunc(documents, func(dir string) bool { return strings.HasPrefix(e.Path, dir) })
 	})
-	var want bytes.Buffer
-	var files []Entry
-	for _, e := range entries {
-		if e.Type == "blob" && e.Mode != "120000" {
-			files = append(files, e)
-			fmt.Fprintln(&want, e.ID)
-		}
-	}
-	out, err := r.exec(ctx, command{args: r.at("cat-file", "--batch"), stdin: want.Bytes()})
+	entries = slices.DeleteFunc(entries, func(e Entry) bool { return e.Type != "blob" || e.Mode == "120000" })
+	known, err := r.read(ctx, entries)
 	if err != nil {
 		return nil, err
 	}
 	snapshot := fstest.MapFS{}
-	for _, e := range files {
+	for _, e := range entries {
+		snapshot[e.Path] = &fstest.MapFile{Data: known[e.ID], Mode: 0o644}
+	}
+	return snapshot, nil
+}
+
+// read returns the content of blobs, by name. Those that the last call returned, or that were written since, are not asked for
+// again: from one landing to the next a snapshot differs in two files, which we wrote ourselves.
+func (r *Repo) read(ctx context.Context, entries []Entry) (map[string][]byte, error) {
+	r.mu.Lock()
+	old := r.blobs
+	r.mu.Unlock()
+	known := map[string][]byte{}
+	var want bytes.Buffer
+	var missing []Entry
+	for _, e := range entries {
+		if data, ok := old[e.ID]; ok {
+			known[e.ID] = data
+		} else {
+			missing = append(missing, e)
+			fmt.Fprintln(&want, e.ID)
+		}
+	}
+	var out []byte
+	if len(missing) > 0 {
+		var err error
+		if out, err = r.exec(ctx, command{args: r.at("cat-file", "--batch"), stdin: want.Bytes()}); err != nil {
+			return nil, err
+		}
+	}
+	for _, e := range missing {
 		header, rest, ok := bytes.Cut(out, []byte{'\n'})
 		fields := strings.Fields(string(header))
 		if !ok || len(fields) != 3 {
@@ -95,16 +124,37 @@ func (r *Repo) Snapshot(ctx context.Context, treeish string, paths ...string) (f
 		if err != nil || size > len(rest)-1 {
 			return nil, fmt.Errorf("reading %s: git answered %q", e.Path, header)
 		}
-		snapshot[e.Path] = &fstest.MapFile{Data: rest[:size:size], Mode: 0o644}
+		known[e.ID] = bytes.Clone(rest[:size]) // not a part of all the rest, which would stay in memory with it
 		out = rest[size+1:]
 	}
-	return snapshot, nil
+	r.mu.Lock()
+	r.blobs, r.written = known, 0
+	r.mu.Unlock()
+	return known, nil
+}
+
+// maxWritten bounds the bytes that are remembered of what was written since the last snapshot.
+const maxWritten = 16 << 20
+
+// remember keeps a blob that was written for the next snapshot.
+func (r *Repo) remember(id string, data []byte) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.blobs == nil || r.written+len(data) > maxWritten {
+		return
+	}
+	r.blobs = maps.Clone(r.blobs) // whoever reads has the old one
+	r.blobs[id], r.written = bytes.Clone(data), r.written+len(data)
 }
 
 // Write stores data as a blob and returns its name.
 func (r *Repo) Write(ctx context.Context, data []byte) (string, error) {
 	out, err := r.exec(ctx, command{args: r.at("hash-object", "-w", "--stdin", "--no-filters"), stdin: data})
-	return strings.TrimSpace(string(out)), err
+	id := strings.TrimSpace(string(out))
+	if err == nil {
+		r.remember(id, data)
+	}
+	return id, err
 }
 
 // Replace returns the tree that is treeish with the given files written; nil data removes one. It uses neither an
@@ -187,7 +237,7 @@ func (r *Repo) put(ctx context.Context, tree string, blobs map[string]string, to
 	for _, e := range kept {
 		fmt.Fprintf(&in, "%s %s %s\t%s\x00", e.Mode, e.Type, e.ID, e.Path)
 	}
-	out, err := r.exec(ctx, command{args: r.at("mktree", "-z"), stdin: in.Bytes()})
+	out, err := r.exec(ctx, command{args: r.at("mktree", "-z", "--missing"), stdin: in.Bytes()})
 	return strings.TrimSpace(string(out)), err
 }
 
@@ -309,26 +359,31 @@ type Change struct {
 
 // Changes compares two tree-ishes, renames not followed.
 func (r *Repo) Changes(ctx context.Context, from, to string) ([]Change, error) {
-	names, err := r.exec(ctx, command{args: r.at("diff-tree", "-r", "-z", "--no-renames", "--name-status", from, to)})
+	out, err := r.exec(ctx, command{args: r.at("diff-tree", "-r", "-z", "--no-renames", "--no-textconv", "--no-ext-diff", "--raw", "--numstat", from, to)})
 	if err != nil {
 		return nil, err
 	}
-	numbers, err := r.exec(ctx, command{args: r.at("diff-tree", "-r", "-z", "--no-renames", "--no-textconv", "--no-ext-diff", "--numstat", from, to)})
-	if err != nil {
-		return nil, err
-	}
-	counts := map[string][2]int{}
-	for rec := range strings.SplitSeq(string(numbers), "\x00") {
-		f := strings.SplitN(rec, "\t", 3)
-		if len(f) == 3 {
-			counts[f[2]] = [2]int{atoi(f[0]), atoi(f[1])}
-		}
-	}
+	// First a record of two fields for each path, ":MODES NAMES STATUS" and the path, then its numbers of lines.
 	var changes []Change
-	fields := strings.Split(strings.TrimRight(string(names), "\x00"), "\x00")
-	for i := 0; i+1 < len(fields); i += 2 {
-		n := counts[fields[i+1]]
-		changes = append(changes, Change{Path: fields[i+1], Status: fields[i][:1], Added: n[0], Removed: n[1]})
+	at := map[string]int{}
+	fields := strings.Split(strings.TrimRight(string(out), "\x00"), "\x00")
+	for len(fields) > 1 && strings.HasPrefix(fields[0], ":") {
+		raw := strings.Fields(fields[0])
+		if len(raw) < 5 {
+			return nil, fmt.Errorf("comparing %s and %s: git answered %q", short(from), short(to), fields[0])
+		}
+		at[fields[1]] = len(changes)
+		changes = append(changes, Change{Path: fields[1], Status: raw[4][:1]})
+		fields = fields[2:]
+	}
+	for _, rec := range fields {
+		f := strings.SplitN(rec, "\t", 3)
+		if len(f) < 3 {
+			continue
+		}
+		if i, ok := at[f[2]]; ok {
+			changes[i].Added, changes[i].Removed = atoi(f[0]), atoi(f[1])
+		}
 	}
 	return changes, nil
 }
@@ -355,6 +410,9 @@ func (r *Repo) DiffBlobs(ctx context.Context, from, to string) ([]byte, error) {
 
 // Dirty lists the paths of the checkout that differ from HEAD or are untracked, below the paths (all for none).
 func (r *Repo) Dirty(ctx context.Context, paths ...string) ([]string, error) {
+	if len(paths) > 0 && r.asCommitted(ctx, paths) {
+		return nil, nil
+	}
 	args := append([]string{"status", "--porcelain", "-z", "--untracked-files=all", "--no-renames", "--"}, paths...)
 	out, err := r.exec(ctx, command{args: r.at(args...)})
 	if err != nil {
@@ -367,6 +425,45 @@ func (r *Repo) Dirty(ctx context.Context, paths ...string) ([]string, error) {
 		}
 	}
 	return dirty, nil
+}
+
+// asCommitted tells whether paths of the checkout hold the very bytes that HEAD has, or are missing in both. It looks at no other
+// file, as git status would before it said so; what is only staged it does not see, and a fast-forward over that is refused.
+func (r *Repo) asCommitted(ctx context.Context, paths []string) bool {
+	entries, err := r.List(ctx, "HEAD", paths...)
+	if err != nil {
+		return false
+	}
+	committed := map[string]Entry{}
+	for _, e := range entries {
+		committed[e.Path] = e
+	}
+	for _, p := range paths {
+		name, e := filepath.Join(r.Dir, filepath.FromSlash(p)), committed[p]
+		info, err := os.Lstat(name)
+		switch {
+		case errors.Is(err, fs.ErrNotExist) && e.Path == "":
+			continue
+		case err != nil, !info.Mode().IsRegular(), e.Path == "", e.Mode != "100644" && e.Mode != "100755", (e.Mode == "100755") != (info.Mode()&0o100 != 0):
+			return false
+		}
+		data, err := os.ReadFile(name)
+		if err != nil || blobName(data, len(e.ID)) != e.ID {
+			return false
+		}
+	}
+	return true
+}
+
+// blobName is the name that git gives a blob in a repository whose names have so many digits.
+func blobName(data []byte, digits int) string {
+	h := sha1.New()
+	if digits == hex.EncodedLen(sha256.Size) {
+		h = sha256.New()
+	}
+	fmt.Fprintf(h, "blob %d\x00", len(data))
+	h.Write(data)
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 // FastForward moves the checked-out branch and the checkout to a commit, as `git merge --ff-only` does: it keeps

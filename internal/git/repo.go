@@ -25,7 +25,10 @@ type Repo struct {
 	env       []string
 	once      sync.Once
 	settings  []string // what quiet found
-	clock     string   // "@seconds +0000" for author and committer dates, or empty
+	mu        sync.Mutex
+	blobs     map[string][]byte // content of the last snapshot's and of written blobs, by name; not changed once it is set
+	written   int               // bytes of the written ones
+	clock     string            // "@seconds +0000" for author and committer dates, or empty
 }
 
 // location lists the variables that say where a repository is. They are cleared; identity, configuration files and
@@ -232,7 +235,7 @@ func (r *Repo) exec(ctx context.Context, c command) ([]byte, error) {
 
 // looksAtFiles tells whether a git command reads or writes files of a work tree, for which it may run filters, or signs.
 func looksAtFiles(arg string) bool {
-	return slices.Contains([]string{"add", "checkout-index", "clean", "commit", "commit-tree", "diff", "diff-files", "hash-object", "ls-files", "merge", "read-tree", "restore", "status"}, arg)
+	return slices.Contains([]string{"add", "checkout-index", "clean", "commit", "commit-tree", "diff", "diff-files", "hash-object", "ls-files", "merge", "read-tree", "restore", "status", "update-index"}, arg)
 }
 
 // quiet are the settings that take away the programs which the repository's own configuration names: a repository that comes as

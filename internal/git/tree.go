@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"spec.example/spec/internal/guard"
@@ -58,17 +59,12 @@ func (t *Tree) exec(ctx context.Context, stdin []byte, args ...string) ([]byte, 
 // Reset makes the directory hold exactly the files of treeish. Files that git does not know are removed, ignored
 // ones too, except those below the paths of keep.
 func (t *Tree) Reset(ctx context.Context, treeish string, keep ...string) error {
-	if _, err := t.exec(ctx, nil, "read-tree", "--reset", "-u", treeish); err != nil {
-		// An index that a crash cut short is made anew: everything in it can be read from the directory.
-		if rmErr := os.Remove(t.index); rmErr != nil && !os.IsNotExist(rmErr) {
+	// One pass over the files: index and directory, and what an agent changed in files that the index calls up to date. Looking
+	// at them all beforehand (preloadIndex) would be a second one.
+	if _, err := t.exec(ctx, nil, "-c", "core.preloadIndex=false", "restore", "--no-recurse-submodules", "--staged", "--worktree", "--source="+treeish, "--", ":(top)"); err != nil {
+		if err := t.remake(ctx, treeish); err != nil {
 			return err
 		}
-		if _, err := t.exec(ctx, nil, "read-tree", "--reset", "-u", treeish); err != nil {
-			return err
-		}
-	}
-	if err := t.restore(ctx); err != nil {
-		return err
 	}
 	args := []string{"clean", "-ffdxq"}
 	for _, k := range keep {
@@ -111,14 +107,16 @@ func (t *Tree) empty() error {
 	return nil
 }
 
-// restore rewrites files whose content is no longer the index's: read-tree leaves alone what the index calls
-// up to date, and an agent may have changed it.
-func (t *Tree) restore(ctx context.Context) error {
-	out, err := t.exec(ctx, nil, "diff-files", "-z", "--name-only")
-	if err != nil || len(out) == 0 {
+// remake makes index and directory anew where restore cannot: the index was cut short by a crash, or the tree holds no file.
+// Everything in the index can be read from the directory.
+func (t *Tree) remake(ctx context.Context, treeish string) error {
+	if err := os.Remove(t.index); err != nil && !os.IsNotExist(err) {
 		return err
 	}
-	_, err = t.exec(ctx, out, "checkout-index", "-f", "-u", "-z", "--stdin")
+	if _, err := t.exec(ctx, nil, "read-tree", "--reset", "-u", treeish); err != nil {
+		return err
+	}
+	_, err := t.exec(ctx, nil, "checkout-index", "-f", "-u", "-a")
 	return err
 }
 
@@ -138,27 +136,39 @@ func (e *Unfit) Error() string { return "the result cannot be taken: " + e.Why }
 // somebody made inside the directory; they are not part of the tree. The error is an *Unfit where the directory holds
 // what no result may.
 func (t *Tree) Freeze(ctx context.Context, base string) (tree string, nested []string, err error) {
-	if nested, err = t.unfit(ctx); err != nil {
+	changed, nested, err := t.unfit(ctx)
+	if err != nil {
 		return "", nil, err
 	}
-	paths := []string{":(top)"}
-	for _, name := range nested {
-		paths = append(paths, ":(top,exclude,literal)"+name)
-	}
-	args := []string{"add", "-A", "--pathspec-from-file=-", "--pathspec-file-nul"}
-	if _, err := t.exec(ctx, []byte(strings.Join(paths, "\x00")), args...); err != nil {
+	if err := t.add(ctx, changed, nested); err != nil {
 		return "", nil, err
 	}
 	tree, err = t.writeTree(ctx)
 	return tree, nested, err
 }
 
+// add stages the changed files. It looks at these alone; where one of them is behind a link now, which git refuses, at all.
+func (t *Tree) add(ctx context.Context, changed, nested []string) error {
+	if len(changed) == 0 {
+		return nil
+	}
+	if _, err := t.exec(ctx, []byte(strings.Join(changed, "\x00")), "update-index", "--add", "--remove", "--replace", "-z", "--stdin"); err == nil {
+		return nil
+	}
+	paths := []string{":(top)"}
+	for _, name := range nested {
+		paths = append(paths, ":(top,exclude,literal)"+name)
+	}
+	_, err := t.exec(ctx, []byte(strings.Join(paths, "\x00")), "add", "-A", "--pathspec-from-file=-", "--pathspec-file-nul")
+	return err
+}
+
 // unfit looks at what is new or changed before git reads it, and lists the repositories inside. A submodule of the base is one
 // only where somebody filled it in a slot: git would run in it with that repository's configuration.
-func (t *Tree) unfit(ctx context.Context) (nested []string, err error) {
+func (t *Tree) unfit(ctx context.Context) (changed, nested []string, err error) {
 	out, err := t.exec(ctx, nil, "ls-files", "-z", "--stage")
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for line := range strings.SplitSeq(string(out), "\x00") {
 		name, ok := strings.CutPrefix(line, "160000 ")
@@ -172,9 +182,9 @@ func (t *Tree) unfit(ctx context.Context) (nested []string, err error) {
 	if err != nil {
 		var failed *Error
 		if errors.As(err, &failed) {
-			return nil, &Unfit{Why: strings.TrimSpace(failed.Stderr)}
+			return nil, nil, &Unfit{Why: strings.TrimSpace(failed.Stderr)}
 		}
-		return nil, err
+		return nil, nil, err
 	}
 	files, bytes := 0, int64(0)
 	for name := range strings.SplitSeq(string(out), "\x00") {
@@ -185,6 +195,10 @@ func (t *Tree) unfit(ctx context.Context) (nested []string, err error) {
 			nested = append(nested, repo)
 			continue
 		}
+		if slices.Contains(nested, name) {
+			continue
+		}
+		changed = append(changed, name)
 		info, err := os.Lstat(filepath.Join(t.Dir, filepath.FromSlash(name)))
 		if err != nil || !info.Mode().IsRegular() {
 			continue
@@ -194,14 +208,14 @@ func (t *Tree) unfit(ctx context.Context) (nested []string, err error) {
 		switch {
 		case t.Dir == t.repo.Dir: // what the user has is the user's
 		case info.Size() > maxNewFile:
-			return nil, &Unfit{Why: fmt.Sprintf("%s holds %d MiB, and a file may hold %d", name, info.Size()>>20, maxNewFile>>20)}
+			return nil, nil, &Unfit{Why: fmt.Sprintf("%s holds %d MiB, and a file may hold %d", name, info.Size()>>20, maxNewFile>>20)}
 		case files > maxNewFiles:
-			return nil, &Unfit{Why: fmt.Sprintf("more than %d files are new or changed", maxNewFiles)}
+			return nil, nil, &Unfit{Why: fmt.Sprintf("more than %d files are new or changed", maxNewFiles)}
 		case bytes > maxNewBytes:
-			return nil, &Unfit{Why: fmt.Sprintf("more than %d MiB are new or changed", maxNewBytes>>20)}
+			return nil, nil, &Unfit{Why: fmt.Sprintf("more than %d MiB are new or changed", maxNewBytes>>20)}
 		}
 	}
-	return nested, nil
+	return changed, nested, nil
 }
 
 // Restore puts paths of the frozen index back to what base holds (or takes them out) and returns the new tree. The
@@ -226,7 +240,8 @@ func (t *Tree) PutBack(ctx context.Context, base string, paths ...string) error 
 }
 
 func (t *Tree) writeTree(ctx context.Context) (string, error) {
-	out, err := t.exec(ctx, nil, "write-tree")
+	// What the index names was written just now or is in the base: git need not look for each object, nor a partial clone fetch it.
+	out, err := t.exec(ctx, nil, "write-tree", "--missing-ok")
 	return string(bytes.TrimSpace(out)), err
 }
 

@@ -3,6 +3,7 @@ package trace
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -295,8 +296,12 @@ func fields(s string) ([]string, error) {
 
 // word quotes what fields could not read back.
 func word(s string) string {
-	if s == "" || strings.ContainsAny(s, " \t\"\\\n\r") || strconv.Quote(s) != `"`+s+`"` {
-		return strconv.Quote(s)
+	special := func(r rune) bool { return r <= ' ' || r == '"' || r == '\\' || r >= 0x7f }
+	if s != "" && strings.IndexFunc(s, special) < 0 {
+		return s
+	}
+	if quoted := strconv.Quote(s); s == "" || strings.ContainsAny(s, " \t\"\\\n\r") || quoted != `"`+s+`"` {
+		return quoted
 	}
 	return s
 }
@@ -406,16 +411,21 @@ func (c *CriterionFacts) write(b *bytes.Buffer) {
 }
 
 func (t *TaskFacts) write(b *bytes.Buffer) {
-	fmt.Fprintf(b, "task %s\n", word(t.ID))
+	put := func(parts ...string) {
+		for _, part := range parts {
+			b.WriteString(part)
+		}
+	}
+	put("task ", word(t.ID), "\n")
 	if t.Approved != "" {
-		fmt.Fprintf(b, "  approved text:%s\n", t.Approved)
+		put("  approved text:", t.Approved, "\n")
 	}
 	if l := t.Landed; l != nil {
-		fmt.Fprintf(b, "  landed patch:%s inputs:%s attempt %d by %s\n", l.Patch, l.Inputs, l.Attempt, word(l.By))
+		put("  landed patch:", l.Patch, " inputs:", l.Inputs, " attempt ", strconv.Itoa(l.Attempt), " by ", word(l.By), "\n")
 	}
 	for _, fact := range [][2]string{{"policy", t.Policy}, {"done", t.Done}, {"skipped", t.Skipped}, {"expect-fail", t.Expect}} {
 		if fact[1] != "" {
-			fmt.Fprintf(b, "  %s %s\n", fact[0], fact[1])
+			put("  ", fact[0], " ", fact[1], "\n")
 		}
 	}
 	if t.Again != "" {
@@ -511,18 +521,53 @@ func (l *Lock) Task(id string) *TaskFacts {
 
 // Outcomes says how each settled task came to be so.
 func (l *Lock) Outcomes() map[string]spec.Outcome {
-	out := map[string]spec.Outcome{}
+	out := make(map[string]spec.Outcome, len(l.Tasks))
 	for _, t := range l.Tasks {
-		switch {
-		case t.Landed != nil:
-			out[t.ID] = spec.Outcome{Kind: spec.Landed, Inputs: t.Landed.Inputs, Again: t.Again}
-		case t.Done != "":
-			out[t.ID] = spec.Outcome{Kind: spec.DoneByHand}
-		case t.Adopted != "":
-			out[t.ID] = spec.Outcome{Kind: spec.AdoptedTask, Inputs: t.Adopted}
-		case t.Skipped != "":
-			out[t.ID] = spec.Outcome{Kind: spec.SkippedTask}
+		if o := t.outcome(); o.Kind != "" {
+			out[t.ID] = o
 		}
 	}
 	return out
+}
+
+// Outcome says how a task came to be settled; its kind is empty for one that is not.
+func (l *Lock) Outcome(task string) spec.Outcome {
+	if t := l.Task(task); t != nil {
+		return t.outcome()
+	}
+	return spec.Outcome{}
+}
+
+func (t *TaskFacts) outcome() spec.Outcome {
+	switch {
+	case t.Landed != nil:
+		return spec.Outcome{Kind: spec.Landed, Inputs: t.Landed.Inputs, Again: t.Again}
+	case t.Done != "":
+		return spec.Outcome{Kind: spec.DoneByHand}
+	case t.Adopted != "":
+		return spec.Outcome{Kind: spec.AdoptedTask, Inputs: t.Adopted}
+	case t.Skipped != "":
+		return spec.Outcome{Kind: spec.SkippedTask}
+	}
+	return spec.Outcome{}
+}
+
+// Clone returns a lock that shares nothing which changes with this one.
+func (l *Lock) Clone() *Lock {
+	c := &Lock{Approvals: slices.Clone(l.Approvals), criterionAt: maps.Clone(l.criterionAt), taskAt: maps.Clone(l.taskAt)}
+	for _, old := range l.Criteria {
+		facts := *old
+		facts.Tests = slices.Clone(old.Tests)
+		c.Criteria = append(c.Criteria, &facts)
+	}
+	for _, old := range l.Tasks {
+		facts := *old
+		facts.Gates = slices.Clone(old.Gates)
+		if old.Landed != nil {
+			fact := *old.Landed
+			facts.Landed = &fact
+		}
+		c.Tasks = append(c.Tasks, &facts)
+	}
+	return c
 }
