@@ -317,7 +317,7 @@ func (a *app) proveFeature(ctx context.Context, p *provers, index *trace.Index, 
 			}
 			line.Level, line.Reason, line.Killed, line.Seconds = result.Level, result.Reason, result.Killed(), result.Took.Seconds()
 			if len(result.Verdicts) > 0 {
-				line.Code = index.Code(t.feature.Name, c.ID)
+				line.Code, line.Files = brokenCode(t, index, c.ID, tests, result.Verdicts)
 			}
 			line.Mutants = append(line.Mutants, result.Verdicts...)
 			line.Unnoticed = append(line.Unnoticed, result.Unnoticed()...)
@@ -350,14 +350,37 @@ func (a *app) unproven(ctx context.Context, err error) error {
 	return err
 }
 
-// goTests are the tests of a criterion that go runs.
+// goTests are the tests of a criterion that go runs, scripts too.
 func goTests(t *target, index *trace.Index, id string) (tests []mutate.Test) {
 	for _, test := range index.Tests(t.feature.Name, id) {
-		if strings.HasSuffix(test.File, "_test.go") {
-			tests = append(tests, mutate.Test{Dir: filepath.Join(t.root, filepath.FromSlash(path.Dir(test.File))), Name: test.Name})
+		if !foreign(test) {
+			tests = append(tests, mutate.Test{Dir: filepath.Join(t.root, filepath.FromSlash(packageDir(test))), Name: test.Name, Script: !strings.HasSuffix(test.File, "_test.go")})
 		}
 	}
 	return tests
+}
+
+// brokenCode names the code that the breaks of a criterion changed: that which its tests lead to by names, or where a script
+// does not, the functions that the breaks lie in, as the lock keeps them.
+func brokenCode(t *target, index *trace.Index, id string, tests []mutate.Test, breaks []mutate.Verdict) (code string, files []string) {
+	if !slices.ContainsFunc(tests, func(t mutate.Test) bool { return t.Script }) {
+		return index.Code(t.feature.Name, id), nil
+	}
+	for _, b := range breaks {
+		file, err := filepath.Rel(t.root, b.File)
+		if err != nil {
+			continue
+		}
+		name := filepath.ToSlash(file)
+		if b.Func != "" { // a method is known by its own name
+			name = path.Dir(name) + "#" + b.Func[strings.LastIndexByte(b.Func, '.')+1:]
+		}
+		if !slices.Contains(files, name) {
+			files = append(files, name)
+		}
+	}
+	slices.Sort(files)
+	return index.Files(".", files), files
 }
 
 // taggedCode is the code that is tagged for a criterion.

@@ -79,19 +79,25 @@ func goArgs(root string, tests []*trace.Test) []string {
 		if p := strings.Join(parts, "/"); !slices.Contains(patterns, p) {
 			patterns = append(patterns, p)
 		}
-		dir := path.Dir(t.File)
-		if i := strings.Index(dir+"/", "/testdata/"); strings.HasPrefix(dir+"/", "testdata/") {
-			dir = "."
-		} else if i >= 0 { // a script belongs to the package that its testdata lies in
-			dir = dir[:i]
-		}
-		if p := "./" + dir; !slices.Contains(packages, p) {
+		if p := "./" + packageDir(t); !slices.Contains(packages, p) {
 			packages = append(packages, p)
 		}
 	}
 	slices.Sort(patterns)
 	slices.Sort(packages)
 	return append([]string{"-run", strings.Join(patterns, "|")}, packages...)
+}
+
+// packageDir is the directory of a test's package: a script belongs to the one that its testdata lies in.
+func packageDir(t *trace.Test) string {
+	dir := path.Dir(t.File)
+	if strings.HasPrefix(dir+"/", "testdata/") {
+		return "."
+	}
+	if i := strings.Index(dir+"/", "/testdata/"); i >= 0 {
+		return dir[:i]
+	}
+	return dir
 }
 
 // flaky runs the tests that failed once more: one that passes then proves nothing, and is to be named.

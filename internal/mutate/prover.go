@@ -14,7 +14,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
-	"sort"
 	"strconv"
 	"strings"
 	"sync"
@@ -46,10 +45,59 @@ type Prover struct {
 	Builds   int                        // compilations of single mutants
 }
 
-// A Test is one test function of a package.
+// A Test is one test function of a package, or one of its scripts.
 type Test struct {
-	Dir  string // of the package, absolute
-	Name string
+	Dir    string // of the package, absolute
+	Name   string
+	Script bool // TestScript/NAME: what it tests runs in processes that it starts
+}
+
+// A group is tests of one package that run in one process.
+type group struct {
+	dir    string
+	names  []string
+	script bool
+	own    time.Duration // of the tests as they are
+}
+
+// slow is how long a test takes that is run apart from the others of its package, and behind them: breaks that a faster one
+// notices are not shown to it.
+const slow = 5 * time.Second
+
+// groups puts the tests of each package together, and every script by itself.
+func groups(tests []Test) (out []*group) {
+	at := map[string]*group{}
+	for _, t := range tests {
+		key := t.Dir
+		if t.Script || strings.Contains(t.Name, "/") {
+			key += "\x00" + t.Name
+		}
+		if at[key] == nil {
+			at[key] = &group{dir: t.Dir, script: t.Script}
+			out = append(out, at[key])
+		}
+		at[key].names = append(at[key].names, t.Name)
+	}
+	slices.SortStableFunc(out, func(a, b *group) int { return strings.Compare(a.dir, b.dir) })
+	return out
+}
+
+// apart takes the tests out of a group that are slow.
+func (g *group) apart(took map[string]time.Duration) []*group {
+	fast := &group{dir: g.dir, script: g.script, own: g.own}
+	var out []*group
+	for _, n := range g.names {
+		if d := took[n]; d > slow && len(g.names) > 1 {
+			fast.own -= d
+			out = append(out, &group{dir: g.dir, names: []string{n}, own: d})
+			continue
+		}
+		fast.names = append(fast.names, n)
+	}
+	if fast.own = max(fast.own, 50*time.Millisecond); len(fast.names) > 0 {
+		out = append(out, fast)
+	}
+	return out
 }
 
 // Outcome says what became of a run of tests.
@@ -167,6 +215,9 @@ func (p *Prover) Load(ctx context.Context) error {
 	return p.writeOverlay()
 }
 
+// state is the file that says to processes of the tests which mutant is on.
+func (p *Prover) state() string { return filepath.Join(p.Temp, "state") }
+
 func hasTests(pkg *packages.Package) bool {
 	if len(pkg.CompiledGoFiles) == 0 {
 		return false
@@ -239,8 +290,8 @@ func (p *Prover) binary(ctx context.Context, dir, kind string) (string, error) {
 		args := []string{"test", "-c", "-vet=off", "-o", out}
 		if kind == "cover" {
 			args = append(args, "-cover", "-covermode=set", "-coverpkg=./...")
-		} else {
-			args = append(args, "-overlay", p.overlay)
+		} else { // where the state lies is said to the linker alone, so that what was compiled once is not compiled again
+			args = append(args, "-overlay", p.overlay, "-ldflags=-X '"+p.module+"/"+helperPackage+".State="+p.state()+"'")
 		}
 		rel, err := filepath.Rel(p.Dir, dir)
 		if err != nil {
@@ -302,6 +353,12 @@ func (p *Prover) goTool(ctx context.Context, args ...string) (string, error) {
 
 // run runs tests of a binary, with one mutant or none.
 func (p *Prover) run(ctx context.Context, bin string, dir string, names []string, mutant int, limit time.Duration, profile string) (Outcome, string, time.Duration, error) {
+	outcome, out, took, err := p.output(ctx, bin, dir, names, mutant, limit, profile)
+	return outcome, saying(out), took, err
+}
+
+// output is run with all that was printed.
+func (p *Prover) output(ctx context.Context, bin string, dir string, names []string, mutant int, limit time.Duration, profile string) (Outcome, string, time.Duration, error) {
 	temp, err := os.MkdirTemp("", "spec-")
 	if err != nil {
 		return "", "", 0, err
@@ -310,16 +367,21 @@ func (p *Prover) run(ctx context.Context, bin string, dir string, names []string
 	if err := os.Chmod(temp, 0o711); err != nil { // a server that gives up root has to enter it
 		return "", "", 0, err
 	}
-	argv := []string{bin, "-test.v", "-test.count=1", "-test.run", pattern(names)}
+	argv := []string{bin, "-test.v", "-test.count=1", "-test.timeout=0", "-test.run", pattern(names)}
+	env := []string{"HOME=" + temp, "TMPDIR=" + temp, "CI=1", "SPEC_MUTANT=" + strconv.Itoa(mutant)}
 	if profile != "" {
-		argv = append(argv, "-test.coverprofile="+profile)
+		argv, env = append(argv, "-test.coverprofile="+profile), append(env, "GOCOVERDIR="+childCover(profile))
+	}
+	os.Remove(p.state() + ".hit")
+	if err := os.WriteFile(p.state(), []byte(strconv.Itoa(mutant)), 0o644); err != nil {
+		return "", "", 0, err
 	}
 	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	var out tail
 	start := time.Now()
 	c := sandbox.Command{Self: p.Self, Argv: argv, Dir: dir, Stdout: &out, Stderr: &out, Grace: 50 * time.Millisecond,
-		Env:    sandbox.Environment(p.Env, nil, []string{"HOME=" + temp, "TMPDIR=" + temp, "CI=1", "SPEC_MUTANT=" + strconv.Itoa(mutant)}),
+		Env:    sandbox.Environment(p.Env, nil, env),
 		Policy: p.Policy.With([]string{p.Dir, p.Temp}, []string{temp, filepath.Dir(bin)})}
 	exit, err := c.Run(limited)
 	took := time.Since(start)
@@ -331,8 +393,24 @@ func (p *Prover) run(ctx context.Context, bin string, dir string, names []string
 	case err != nil:
 		return "", "", took, err
 	}
-	return outcomeOf(exit.Code, out.String()), saying(out.String()), took, nil
+	return outcomeOf(exit.Code, out.String()), out.String(), took, nil
 }
+
+// childCover is the directory in which processes that the tests start leave what they executed, beside a profile.
+func childCover(profile string) string { return profile + ".d" }
+
+// times are what each test took, by its name, as it says.
+func times(out string) map[string]time.Duration {
+	took := map[string]time.Duration{}
+	for _, m := range passed().FindAllStringSubmatch(out, -1) {
+		if d, err := time.ParseDuration(m[2] + "s"); err == nil {
+			took[m[1]] = d
+		}
+	}
+	return took
+}
+
+var passed = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?m)^--- PASS: (\S+) \((\d+\.\d+)s\)$`) })
 
 // pattern is the -test.run of tests, subtests by their parts.
 func pattern(names []string) string {
@@ -357,6 +435,13 @@ func outcomeOf(code int, out string) Outcome {
 	case strings.HasPrefix(out, "panic:") || strings.Contains(out, "\npanic:") || strings.Contains(out, "\nfatal error:") || strings.HasPrefix(out, "fatal error:"):
 		return Panicked
 	case strings.Contains(out, "--- FAIL") && code == 1:
+		var c crash
+		for line := range strings.Lines(out) {
+			c.line(strings.TrimRight(line, "\r\n"))
+		}
+		if c.seen() {
+			return Panicked
+		}
 		return Killed
 	case code != 0:
 		return Panicked // it ended in another way than by an assertion
@@ -368,7 +453,31 @@ func outcomeOf(code int, out string) Outcome {
 
 var said = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?m)^\s+\S+\.go:\d+: .*$`) })
 
-func saying(out string) string { return short(said().FindString(out)) }
+// scriptSaid is the line of a script that failed, which stands behind all that was printed before.
+var scriptSaid = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?m)^\s+FAIL: (\S+\.txtar:\d+: .*)$`) })
+
+func saying(out string) string {
+	if m := scriptSaid().FindStringSubmatch(out); m != nil {
+		return short(m[1])
+	}
+	return short(said().FindString(out))
+}
+
+// A crash is what a process prints that panics: where a script shows that of one that it started, no assertion is what
+// failed.
+type crash struct{ panics, trace bool }
+
+func (c *crash) line(text string) {
+	text = strings.TrimLeft(text, " \t")
+	if strings.HasPrefix(text, "panic: ") || strings.HasPrefix(text, "fatal error: ") {
+		c.panics = true
+	}
+	if c.panics && strings.HasPrefix(text, "goroutine ") && strings.HasSuffix(text, ":") {
+		c.trace = true
+	}
+}
+
+func (c *crash) seen() bool { return c.trace }
 
 // A tail keeps the beginning and the end of an output.
 type tail struct {
@@ -424,53 +533,18 @@ func (p *Prover) Prove(ctx context.Context, tests []Test, criterion Criterion) (
 	start := time.Now()
 	r := &Result{Level: None}
 	defer func() { r.Took = time.Since(start) }()
-	byDir := map[string][]string{}
-	for _, t := range tests {
-		byDir[t.Dir] = append(byDir[t.Dir], t.Name)
-	}
-	dirs := make([]string, 0, len(byDir))
-	for dir := range byDir {
-		dirs = append(dirs, dir)
-	}
-	sort.Strings(dirs)
 	var blocks []block
-	own := map[string]time.Duration{}
-	for _, dir := range dirs {
-		bin, err := p.binary(ctx, dir, "cover")
-		if err != nil {
-			return nil, err
+	var all []*group
+	for _, g := range groups(tests) {
+		found, parts, err := p.asIs(ctx, g, r)
+		if err != nil || r.Reason != "" {
+			return r, err
 		}
-		if bin == "" {
-			r.Reason = "its package has no test that go runs here"
-			return r, nil
-		}
-		profile := filepath.Join(p.Temp, "cover.out")
-		os.Remove(profile)
-		outcome, words, took, err := p.run(ctx, bin, dir, byDir[dir], 0, 10*time.Minute, profile)
-		if err != nil {
-			return nil, err
-		}
-		if outcome == Killed || outcome == Panicked { // once more: a test that passes now and then is no proof
-			again, _, _, err := p.run(ctx, bin, dir, byDir[dir], 0, 10*time.Minute, profile)
-			if err != nil {
-				return nil, err
-			}
-			r.Flaky = again == Passed
-		}
-		if outcome != Passed {
-			r.Reason = map[Outcome]string{Killed: "its test fails", Panicked: "its test panics", TimedOut: "its test does not end", Skipped: "its test is skipped or not run"}[outcome] + ": " + words
-			if r.Flaky {
-				r.Reason = "its test fails now and then: " + words
-			}
-			return r, nil
-		}
-		own[dir] = took
-		found, err := readProfile(profile)
-		if err != nil {
-			return nil, err
-		}
-		blocks = append(blocks, found...)
+		blocks, all = append(blocks, found...), append(all, parts...)
 	}
+	slices.SortStableFunc(all, func(a, b *group) int {
+		return cmp.Compare(a.own/slow, b.own/slow) // those that are fast stay in their order
+	})
 	r.Level = Ran
 	candidates := p.covered(blocks)
 	if len(candidates) == 0 {
@@ -478,9 +552,13 @@ func (p *Prover) Prove(ctx context.Context, tests []Test, criterion Criterion) (
 	}
 	r.Level = Covers
 	chosen := choose(within(candidates, criterion), criterion.Numbers, criterion.Name, p.Budget)
-	verdicts, err := p.try(ctx, chosen, dirs, byDir, own)
+	verdicts, err := p.try(ctx, chosen, all)
 	if err != nil {
 		return nil, err
+	}
+	if again, err := p.stillPasses(ctx, all, verdicts); err != nil || again != "" {
+		r.Level, r.Flaky, r.Reason = None, true, again
+		return r, err
 	}
 	for i, m := range chosen {
 		verdicts[i].Boundary = names(criterion.Numbers, m)
@@ -492,13 +570,96 @@ func (p *Prover) Prove(ctx context.Context, tests []Test, criterion Criterion) (
 	return r, nil
 }
 
-// try runs tests with each of several mutants, package by package until an assertion fails.
-func (p *Prover) try(ctx context.Context, mutants []*Mutant, dirs []string, byDir map[string][]string, own map[string]time.Duration) ([]Verdict, error) {
+// asIs runs a group of tests as they are: what they execute, and the groups that they are tried in. Where they do not pass
+// it says why in the result.
+func (p *Prover) asIs(ctx context.Context, g *group, r *Result) ([]block, []*group, error) {
+	bin, err := p.binary(ctx, g.dir, "cover")
+	if err != nil {
+		return nil, nil, err
+	}
+	if bin == "" {
+		r.Reason = "its package has no test that go runs here"
+		return nil, nil, nil
+	}
+	profile := filepath.Join(p.Temp, "cover.out")
+	os.Remove(profile)
+	if err := errors.Join(os.RemoveAll(childCover(profile)), os.MkdirAll(childCover(profile), 0o777), os.Chmod(childCover(profile), 0o777)); err != nil {
+		return nil, nil, err
+	}
+	outcome, out, took, err := p.output(ctx, bin, g.dir, g.names, 0, 10*time.Minute, profile)
+	if err != nil {
+		return nil, nil, err
+	}
+	words := saying(out)
+	if outcome == Killed || outcome == Panicked { // once more: a test that passes now and then is no proof
+		again, _, _, err := p.run(ctx, bin, g.dir, g.names, 0, 10*time.Minute, profile)
+		if err != nil {
+			return nil, nil, err
+		}
+		r.Flaky = again == Passed
+	}
+	if outcome != Passed {
+		r.Reason = map[Outcome]string{Killed: "its test fails", Panicked: "its test panics", TimedOut: "its test does not end", Skipped: "its test is skipped or not run"}[outcome] + ": " + words
+		if r.Flaky {
+			r.Reason = "its test fails now and then: " + words
+		}
+		return nil, nil, nil
+	}
+	g.own = took
+	found, err := readProfile(profile)
+	if err != nil {
+		return nil, nil, err
+	}
+	children, err := p.readChildren(ctx, profile)
+	return append(found, children...), g.apart(times(out)), err
+}
+
+// readChildren lists what processes that the tests started executed, where they are the test binary itself, started once
+// more, or were built with coverage too.
+func (p *Prover) readChildren(ctx context.Context, profile string) ([]block, error) {
+	left, err := os.ReadDir(childCover(profile))
+	if err != nil || len(left) == 0 {
+		return nil, err
+	}
+	text := profile + ".txt"
+	if out, err := p.goTool(ctx, "tool", "covdata", "textfmt", "-i="+childCover(profile), "-o="+text); err != nil {
+		return nil, fmt.Errorf("reading coverage: go tool covdata: %s", firstLines(out, 3))
+	}
+	return readProfile(text)
+}
+
+// stillPasses runs the scripts that noticed a break once more as they are: a script has no run before each break that would
+// tell a failure from one that comes now and then. It says which does not pass, or "".
+func (p *Prover) stillPasses(ctx context.Context, all []*group, verdicts []Verdict) (string, error) {
+	if !slices.ContainsFunc(verdicts, func(v Verdict) bool { return v.Outcome == Killed }) {
+		return "", nil
+	}
+	for _, g := range all {
+		if !g.script {
+			continue
+		}
+		bin, err := p.binary(ctx, g.dir, "mutants")
+		if err != nil {
+			return "", err
+		}
+		outcome, words, _, err := p.run(ctx, bin, g.dir, g.names, 0, 10*time.Minute, "")
+		if err != nil {
+			return "", err
+		}
+		if outcome != Passed {
+			return "its script " + g.names[0] + " fails now and then: " + words, nil
+		}
+	}
+	return "", nil
+}
+
+// try runs tests with each of several mutants, group by group until an assertion fails.
+func (p *Prover) try(ctx context.Context, mutants []*Mutant, all []*group) ([]Verdict, error) {
 	verdicts := make([]Verdict, len(mutants))
 	for i, m := range mutants {
 		verdicts[i] = Verdict{Mutant: m, Outcome: Passed}
 	}
-	for _, dir := range dirs {
+	for _, g := range all {
 		var seen map[int]Verdict
 		var chosen []*Mutant
 		for i, m := range mutants {
@@ -507,13 +668,13 @@ func (p *Prover) try(ctx context.Context, mutants []*Mutant, dirs []string, byDi
 			}
 		}
 		if len(chosen) > 0 {
-			bin, err := p.binary(ctx, dir, "mutants")
+			bin, err := p.binary(ctx, g.dir, "mutants")
 			if err != nil {
 				return nil, err
 			}
 			chosen = slices.DeleteFunc(chosen, func(m *Mutant) bool { return !m.compiles })
-			if bin != "" && !p.Alone && p.inOneProcess(dir, byDir[dir]) {
-				if seen, err = p.together(ctx, bin, dir, byDir[dir], chosen); err != nil {
+			if bin != "" && !p.Alone && !g.script && p.inOneProcess(g.dir, g.names) {
+				if seen, err = p.together(ctx, bin, g.dir, g.names, chosen); err != nil {
 					return nil, err
 				}
 			}
@@ -525,7 +686,7 @@ func (p *Prover) try(ctx context.Context, mutants []*Mutant, dirs []string, byDi
 			v, ok := seen[m.ID]
 			if !ok {
 				var err error
-				if v, err = p.alone(ctx, m, dir, byDir[dir], own[dir]); err != nil {
+				if v, err = p.alone(ctx, m, g); err != nil {
 					return nil, err
 				}
 			}
@@ -538,15 +699,15 @@ func (p *Prover) try(ctx context.Context, mutants []*Mutant, dirs []string, byDi
 }
 
 // alone runs the tests of a package with one mutant in a process of its own.
-func (p *Prover) alone(ctx context.Context, m *Mutant, dir string, names []string, own time.Duration) (Verdict, error) {
-	bin, err := p.mutated(ctx, m, dir)
+func (p *Prover) alone(ctx context.Context, m *Mutant, g *group) (Verdict, error) {
+	bin, err := p.mutated(ctx, m, g.dir)
 	if err != nil {
 		return Verdict{}, err
 	}
 	if bin == "" {
 		return Verdict{Outcome: Broken}, nil
 	}
-	outcome, words, _, err := p.run(ctx, bin, dir, names, m.ID, limit(own), "")
+	outcome, words, _, err := p.run(ctx, bin, g.dir, g.names, m.ID, limit(g.own), "")
 	return Verdict{Outcome: outcome, Said: words}, err
 }
 

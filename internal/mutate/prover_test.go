@@ -203,3 +203,45 @@ func TestOnlyTaggedCodeIsBroken(t *testing.T) {
 		}
 	}
 }
+
+// A script proves what it runs in processes that are started without our environment: what they execute is seen, breaks are
+// switched on in them, a line that fails is an assertion and a panic of a process is none.
+func TestScripts(t *testing.T) {
+	p, dir := proverOf(t, "scripts")
+	prove := func(name string) *mutate.Result {
+		t.Helper()
+		r, err := p.Prove(t.Context(), []mutate.Test{{Dir: dir, Name: name, Script: strings.HasPrefix(name, "TestScript/")}}, mutate.Criterion{Name: "f/1.1"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, v := range r.Verdicts {
+			t.Logf("%s %s:%d %s: %s -> %s: %s %s", name, filepath.Base(v.File), v.Line, v.Kind, v.From, v.To, v.Outcome, v.Said)
+		}
+		return r
+	}
+	honest := prove("TestScript/honest")
+	if honest.Level != mutate.Bites || honest.Killed() < 8 {
+		t.Errorf("honest: %s (%s), %d of %d noticed", honest.Level, honest.Reason, honest.Killed(), len(honest.Verdicts))
+	}
+	panics := 0
+	for _, v := range honest.Verdicts {
+		switch {
+		case v.Outcome == mutate.Killed && !strings.HasPrefix(v.Said, "testdata/script/honest.txtar:"):
+			t.Errorf("line %d, %s: it is not said which line of the script failed: %q", v.Line, v.Kind, v.Said)
+		case v.Outcome == mutate.Panicked:
+			panics++
+		}
+	}
+	if panics == 0 {
+		t.Error("no break makes a process panic, or it is not seen")
+	}
+	if hollow := prove("TestScript/hollow"); hollow.Level != mutate.Covers || hollow.Killed() > 0 || len(hollow.Verdicts) < 8 {
+		t.Errorf("hollow: %s (%s), %d of %d noticed", hollow.Level, hollow.Reason, hollow.Killed(), len(hollow.Verdicts))
+	}
+	if nothing := prove("TestScript/nothing"); nothing.Level != mutate.Ran {
+		t.Errorf("nothing: %s (%s), %d breaks: what other scripts run is not its code", nothing.Level, nothing.Reason, len(nothing.Verdicts))
+	}
+	if process := prove("TestProcess"); process.Level != mutate.Bites {
+		t.Errorf("a test that starts a process: %s (%s), %d of %d noticed", process.Level, process.Reason, process.Killed(), len(process.Verdicts))
+	}
+}

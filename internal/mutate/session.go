@@ -41,16 +41,44 @@ const helperSource = `package zz_spec_mutant
 
 import "os"
 
-// Mutant is the one that is on; Hit tells whether it was reached.
+// State is a file that holds the number of the mutant that is on: for processes that are started without our variables.
+// Beside it lies one where any process has reached the mutant.
+var State string
+
+// Mutant is the one that is on; hit tells whether this process reached it.
 var (
-	Mutant = number(os.Getenv("SPEC_MUTANT"))
-	Hit    bool
+	Mutant = start()
+	hit    bool
 	Tests  = map[string]any{}
 )
 
-func Note() bool { Hit = true; return true }
+func start() int {
+	if n, ok := os.LookupEnv("SPEC_MUTANT"); ok {
+		return number(n)
+	}
+	data, _ := os.ReadFile(State)
+	return number(string(data))
+}
 
-func On(n string) { Mutant, Hit = number(n), false; os.Setenv("SPEC_MUTANT", n) }
+func Note() bool {
+	if !hit && State != "" {
+		hit = true
+		os.WriteFile(State+".hit", nil, 0o666)
+	}
+	return true
+}
+
+func On(n string) {
+	os.Remove(State + ".hit")
+	os.WriteFile(State, []byte(n), 0o666)
+	Mutant, hit = number(n), false
+	os.Setenv("SPEC_MUTANT", n)
+}
+
+func Hit() bool {
+	_, err := os.Stat(State + ".hit")
+	return hit || err == nil
+}
 
 func number(s string) (n int) {
 	for _, c := range s {
@@ -103,7 +131,7 @@ func TestSpecMutants(t *testing.T) {
 		default:
 			word = "fail"
 		}
-		fmt.Printf("\nspec-mutant: ends %s %s %v\n", n, word, zz_spec_mutant.Hit)
+		fmt.Printf("\nspec-mutant: ends %s %s %v\n", n, word, zz_spec_mutant.Hit())
 		return word
 	}
 	fmt.Printf("\nspec-mutant: process %d\n", os.Getpid())
@@ -121,7 +149,7 @@ func TestSpecMutants(t *testing.T) {
 			last = asTheyAre
 		}
 		switch word := specRun(n); {
-		case word == "pass" && zz_spec_mutant.Hit:
+		case word == "pass" && zz_spec_mutant.Hit():
 			last = unnoticed
 		case word == "pass":
 		case last == asTheyAre:
@@ -211,6 +239,7 @@ type session struct {
 	current  string
 	began    time.Time
 	said     string
+	crash    crash
 	outcomes map[int]Verdict
 	hit      map[int]bool
 	shortest time.Duration // of the runs without a mutant
@@ -251,7 +280,7 @@ func (s *session) line(text string) {
 			s.process = n
 		}
 	case ok && len(f) == 2 && f[0] == "begins":
-		s.current, s.began, s.said = f[1], time.Now(), ""
+		s.current, s.began, s.said, s.crash = f[1], time.Now(), "", crash{}
 		s.spent, _ = processorTime(s.process)
 		s.change()
 	case ok && len(f) == 4 && f[0] == "ends" && f[1] == s.current:
@@ -260,6 +289,9 @@ func (s *session) line(text string) {
 		switch {
 		case n != 0:
 			outcome := map[string]Outcome{"pass": Passed, "fail": Killed, "skip": Skipped, "panic": Panicked}[f[2]]
+			if outcome == Killed && s.crash.seen() {
+				outcome = Panicked
+			}
 			s.outcomes[n], s.hit[n] = Verdict{Outcome: outcome, Said: s.said}, f[3] == "true"
 			if s.doubtful = 0; outcome != Passed && !s.fresh {
 				s.doubtful = n
@@ -276,8 +308,11 @@ func (s *session) line(text string) {
 		}
 		s.current = ""
 		s.change()
-	case s.said == "" && said().MatchString(text):
-		s.said = saying(text)
+	default:
+		s.crash.line(text)
+		if words := saying(text); words != "" && (s.said == "" || scriptSaid().MatchString(text)) {
+			s.said = words
+		}
 	}
 }
 

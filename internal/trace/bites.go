@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"go/token"
 	"io/fs"
 	"path"
 	"slices"
@@ -14,7 +15,8 @@ import (
 const bitten = " of "
 
 // Bites words a `bites` fact: how many breaks of how many were noticed, with the code that they broke. Files are those
-// that the breaks of another language than Go changed; Go's code is found by the names that tests lead to.
+// that the breaks changed, or of Go directory#name for a function, where no names lead from a test to the code: in other
+// languages than Go, and from scripts.
 func Bites(killed, all int, code string, files []string) string {
 	s := fmt.Sprintf("%d/%d code:%s", killed, all, code)
 	if len(files) > 0 {
@@ -84,7 +86,7 @@ func (ix *Index) CodeOf(feature, id, bites, root string) string {
 	return ix.Code(feature, id)
 }
 
-// Files hashes what files below root hold: the words and signs of code whose language is known, without comments and
+// Files hashes what files below root hold, or functions of Go that are named with their directory: the words and signs of code whose language is known, without comments and
 // formatting, else the bytes. A file that is not there has another hash than any that is.
 func (ix *Index) Files(root string, files []string) string {
 	if ix.scan == nil {
@@ -94,6 +96,10 @@ func (ix *Index) Files(root string, files []string) string {
 	slices.Sort(files)
 	h := sha256.New()
 	for _, name := range slices.Compact(files) {
+		if dir, function, ok := strings.Cut(name, "#"); ok {
+			fmt.Fprintf(h, "%q\n%s\n", name, ix.scan.function(path.Join(root, dir), function))
+			continue
+		}
 		data, err := fs.ReadFile(ix.scan.fsys, path.Join(root, name))
 		if err != nil {
 			fmt.Fprintf(h, "%q is not there\n", name)
@@ -106,4 +112,18 @@ func (ix *Index) Files(root string, files []string) string {
 		fmt.Fprintf(h, "%q %d\n%s\n", name, len(text), text)
 	}
 	return "sha256:" + hex.EncodeToString(h.Sum(nil))
+}
+
+// function is the tokens of the functions and methods of a name in the Go files of a directory, tests left out.
+func (s *scanner) function(dir, name string) string {
+	s.codeMu.Lock()
+	defer s.codeMu.Unlock()
+	var parts []string
+	for _, d := range s.code(dir).decls[name] {
+		if node := d.node(); node != nil && d.decl.kind == token.FUNC && !d.decl.file.test {
+			parts = append(parts, d.decl.tokens(node))
+		}
+	}
+	slices.Sort(parts)
+	return strings.Join(parts, "\n")
 }

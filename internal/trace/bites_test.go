@@ -32,3 +32,18 @@ func TestBitesOfFiles(t *testing.T) {
 		t.Error("nor a file that is gone")
 	}
 }
+
+// Where a script leads to no code by name, the fact names functions: their own words age it, nothing else in their files does.
+func TestBitesOfFunctions(t *testing.T) {
+	hash := func(text string) string {
+		return scan(t, map[string]string{"go.mod": "module m\n", "cmd/a.go": "package cmd\n\n" + text, "cmd/a_test.go": "package cmd\n\nfunc limit() int { return 9 }\n"}).
+			CodeOf("f", "1.1", trace.Bites(1, 1, "x", []string{"cmd#limit"}), ".")
+	}
+	was := hash("func limit() int { return 30 }\n\nfunc other() {}\n")
+	if got := hash("// limit is a limit.\nfunc limit() int {\n\treturn 30\n}\n\nfunc other() { limit() }\n"); got != was {
+		t.Error("another function, or a comment, ages the proof")
+	}
+	if hash("func limit() int { return 31 }\n") == was || hash("func other() {}\n") == was {
+		t.Error("another limit does not")
+	}
+}
