@@ -412,7 +412,7 @@ func TestH23_KilledWorkerLeavesTheEventForTheNext(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		client, err := billing.NewStripe(billing.Config{SecretKey: "sk_test_integration", WebhookSecrets: []string{"whsec_0123456789abcdef"}, APIBase: os.Getenv("BILLING_TEST_WORKER_STRIPE"), Timeout: time.Minute,
+		client, err := billing.NewStripe(billing.Config{SecretKey: "sk_test_integration", WebhookSecrets: []string{"whsec_0123456789abcdef"}, APIBase: os.Getenv("BILLING_TEST_WORKER_STRIPE"), Timeout: time.Minute, BaseURL: "https://host.test",
 			Prices: map[billing.Plan]string{billing.Monthly: "price_monthly", billing.Annual: "price_annual"}})
 		if err != nil {
 			t.Fatal(err)
@@ -433,13 +433,17 @@ func TestH23_KilledWorkerLeavesTheEventForTheNext(t *testing.T) {
 	if err := worker.Start(); err != nil {
 		t.Fatal(err)
 	}
+	ended := make(chan struct{})
+	go func() { worker.Wait(); close(ended) }()
 	select {
 	case <-reached:
+	case <-ended:
+		t.Error("the worker ended before it got as far as the invoice")
 	case <-time.After(60 * time.Second):
 		t.Error("the worker did not get as far as the invoice")
 	}
 	worker.Process.Kill()
-	worker.Wait()
+	<-ended
 	release()
 	if n := scalar[int](t, s.pool, "SELECT count(*) FROM subscriptions"); n != 0 {
 		t.Errorf("%d subscriptions were written by half", n)

@@ -47,11 +47,45 @@ func (a *API) checkout(w http.ResponseWriter, r *http.Request, userID string) er
 	return nil
 }
 
-// openSession returns the page of the user's one open checkout session. Parallel requests wait for each other on the
-// user's row, so that there is one customer and at most one open session.
+// openSession returns the page of the user's one open checkout session. A customer who was deleted at Stripe, unheard by us, is
+// made anew.
+func (a *API) openSession(ctx context.Context, userID string, plan Plan) (url string, err error) {
+	url, err = a.trySession(ctx, userID, plan)
+	if missingAtStripe(err) {
+		if gone, goneErr := a.customerGone(ctx, userID); goneErr != nil || !gone {
+			return "", errors.Join(err, goneErr)
+		}
+		url, err = a.trySession(ctx, userID, plan)
+	}
+	if serverError(err) {
+		// Stripe keeps its answer that it failed for a day, under the key of the customer or the session: the next try needs another.
+		_, keyErr := a.store.pool.Exec(context.WithoutCancel(ctx), `INSERT INTO stripe_customers (user_id, generation) VALUES ($1, 1) ON CONFLICT (user_id) DO UPDATE SET generation = stripe_customers.generation + 1`, userID)
+		err = errors.Join(err, keyErr)
+	}
+	return url, err
+}
+
+// customerGone tells whether the user's customer was deleted at Stripe, and notes it.
+func (a *API) customerGone(ctx context.Context, userID string) (bool, error) {
+	var id *string
+	if err := a.store.pool.QueryRow(ctx, `SELECT stripe_customer_id FROM stripe_customers WHERE user_id = $1`, userID).Scan(&id); err != nil || id == nil {
+		return false, err
+	}
+	params := &stripe.CustomerParams{}
+	params.Context = ctx
+	c, err := (customer.Client{B: a.stripe.backend, Key: a.stripe.config.SecretKey}).Get(*id, params)
+	if err != nil && !missingAtStripe(err) || err == nil && !c.Deleted {
+		return false, err
+	}
+	_, err = a.store.pool.Exec(ctx, `UPDATE stripe_customers SET deleted_at = now() WHERE user_id = $1 AND stripe_customer_id = $2 AND deleted_at IS NULL`, userID, *id)
+	return true, err
+}
+
+// trySession does it. Parallel requests wait for each other on the user's row, so that there is one customer and at most one open
+// session.
 //
 // spec:subscription-billing/2.2 spec:subscription-billing/2.3 spec:subscription-billing/9.1
-func (a *API) openSession(ctx context.Context, userID string, plan Plan) (url string, err error) {
+func (a *API) trySession(ctx context.Context, userID string, plan Plan) (url string, err error) {
 	if err := a.catchUp(ctx, userID, "user:checkout"); err != nil {
 		return "", err
 	}
@@ -59,6 +93,10 @@ func (a *API) openSession(ctx context.Context, userID string, plan Plan) (url st
 	case err == nil:
 		return "", errSubscribed
 	case !errors.Is(err, ErrNotFound):
+		return "", err
+	}
+	// The customer is kept whatever becomes of the session.
+	if err := a.store.slowTx(ctx, func(tx pgx.Tx) error { _, err := a.customer(ctx, tx, userID); return err }); err != nil {
 		return "", err
 	}
 	paid := ""
@@ -198,8 +236,8 @@ func (a *API) sessions() session.Client {
 
 // spec:subscription-billing/1.2 spec:subscription-billing/1.3 spec:subscription-billing/2.1 spec:subscription-billing/9.1
 func (a *API) newSession(ctx context.Context, tx pgx.Tx, userID, customerID string, plan Plan, trials bool) (*stripe.CheckoutSession, error) {
-	var n int // a key for each session that this user ever had: one that was completed must not be replayed
-	if err := tx.QueryRow(ctx, `SELECT count(*) FROM checkout_sessions WHERE user_id = $1`, userID).Scan(&n); err != nil {
+	var n, generation int // a key for each session that this user ever had: one that was completed must not be replayed
+	if err := tx.QueryRow(ctx, `SELECT (SELECT count(*) FROM checkout_sessions WHERE user_id = $1), generation FROM stripe_customers WHERE user_id = $1`, userID).Scan(&n, &generation); err != nil {
 		return nil, err
 	}
 	params := &stripe.CheckoutSessionParams{
@@ -216,7 +254,7 @@ func (a *API) newSession(ctx context.Context, tx pgx.Tx, userID, customerID stri
 			EndBehavior: &stripe.CheckoutSessionSubscriptionDataTrialSettingsEndBehaviorParams{MissingPaymentMethod: stripe.String("cancel")}}
 	}
 	params.Context = ctx
-	params.SetIdempotencyKey(fmt.Sprintf("checkout:%s:%d:%x", customerID, n, digest(params)))
+	params.SetIdempotencyKey(fmt.Sprintf("checkout:%s:%d:%d:%x", customerID, generation, n, digest(params)))
 	s, err := a.sessions().New(params)
 	if err != nil {
 		return nil, fmt.Errorf("making the checkout session: %w", err)
@@ -232,11 +270,12 @@ func digest(params *stripe.CheckoutSessionParams) []byte {
 	return sum[:8]
 }
 
-// expire ends an open session. One that is not open any more needs no ending.
+// expire ends an open session. One that is not open any more needs no ending, so that each try may have a key of its own: under
+// the same one, a failure of Stripe's would be kept for a day.
 func (a *API) expire(ctx context.Context, id string) error {
 	params := &stripe.CheckoutSessionExpireParams{}
 	params.Context = ctx
-	params.SetIdempotencyKey("expire:" + id)
+	params.SetIdempotencyKey(stripe.NewIdempotencyKey())
 	if _, err := a.sessions().Expire(id, params); err != nil && !isStripeError(err, http.StatusBadRequest) {
 		return fmt.Errorf("ending the open checkout session: %w", err)
 	}
@@ -270,6 +309,11 @@ func (a *API) portalURL(ctx context.Context, userID string) (string, error) {
 		FlowData: &stripe.BillingPortalSessionFlowDataParams{Type: stripe.String("payment_method_update")}}
 	params.Context = ctx
 	s, err := (portal.Client{B: a.stripe.backend, Key: a.stripe.config.SecretKey}).New(params)
+	if missingAtStripe(err) {
+		if gone, goneErr := a.customerGone(ctx, userID); goneErr == nil && gone {
+			return "", ErrNotFound
+		}
+	}
 	if err != nil {
 		return "", fmt.Errorf("opening the portal: %w", err)
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -83,6 +84,12 @@ func (c Config) Validate() error {
 	var errs []error
 	if !strings.HasPrefix(c.SecretKey, "sk_") && !strings.HasPrefix(c.SecretKey, "rk_") {
 		errs = append(errs, errors.New("STRIPE_SECRET_KEY is no Stripe key (sk_… or rk_…)"))
+	} else if strings.ContainsFunc(c.SecretKey, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		errs = append(errs, errors.New("STRIPE_SECRET_KEY holds a blank, or what is no letter of a key"))
+	}
+	errs = append(errs, address("BASE_URL", c.BaseURL))
+	if c.APIBase != "" {
+		errs = append(errs, address("STRIPE_API_BASE", c.APIBase))
 	}
 	if len(c.WebhookSecrets) == 0 {
 		errs = append(errs, errors.New("STRIPE_WEBHOOK_SECRET is not set"))
@@ -104,6 +111,15 @@ func (c Config) Validate() error {
 		errs = append(errs, errors.New("the number of workers is negative"))
 	}
 	return errors.Join(errs...)
+}
+
+// address refuses what is no http or https address: the answer to the first user would be the first to say so.
+func address(name, text string) error {
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+		return fmt.Errorf("%s is no address (https://HOST)", name) // the text may hold a password
+	}
+	return nil
 }
 
 // PlanOf returns the plan that a price id stands for.
@@ -132,6 +148,7 @@ func NewStripe(c Config) (*Stripe, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
+	c.BaseURL = strings.TrimSuffix(c.BaseURL, "/")
 	timeout := c.Timeout
 	if timeout == 0 {
 		timeout = 5 * time.Second

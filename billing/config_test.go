@@ -19,7 +19,7 @@ func config(s *stripetest.Server) billing.Config {
 
 // spec:subscription-billing/3.2
 func TestH12_StartRefusesMissingSecrets(t *testing.T) {
-	good := map[string]string{"STRIPE_SECRET_KEY": "sk_test_1", "STRIPE_WEBHOOK_SECRET": "whsec_0123456789abcdef", "PRICE_MONTHLY": "price_a", "PRICE_ANNUAL": "price_b"}
+	good := map[string]string{"STRIPE_SECRET_KEY": "sk_test_1", "STRIPE_WEBHOOK_SECRET": "whsec_0123456789abcdef", "PRICE_MONTHLY": "price_a", "PRICE_ANNUAL": "price_b", "BASE_URL": "https://host.test"}
 	read := func(change map[string]string) error {
 		_, err := billing.ConfigFromEnv(func(name string) string {
 			if v, ok := change[name]; ok {
@@ -44,6 +44,10 @@ func TestH12_StartRefusesMissingSecrets(t *testing.T) {
 		"publishable key":          {"STRIPE_SECRET_KEY": "pk_test_1"},
 		"no price":                 {"PRICE_ANNUAL": ""},
 		"one price for both":       {"PRICE_ANNUAL": "price_a"},
+		"a key with a line's end":  {"STRIPE_SECRET_KEY": "sk_test_secret_0123\n"},
+		"no address of the host":   {"BASE_URL": ""},
+		"a host without a scheme":  {"BASE_URL": "host.test"},
+		"no address of Stripe":     {"STRIPE_API_BASE": "localhost:12111"},
 	} {
 		err := read(change)
 		if err == nil {

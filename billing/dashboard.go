@@ -85,6 +85,9 @@ func (d *Dashboard) question(kind string) userHandler {
 // shownInvoices is how many invoices the page lists; the API has them all.
 const shownInvoices = 50
 
+// quoteWait is how long a page waits for what an upgrade costs; it is shown without, too.
+const quoteWait = 3 * time.Second
+
 // spec:subscription-billing/5.1 spec:subscription-billing/14.2
 func (d *Dashboard) render(w http.ResponseWriter, r *http.Request, userID string, status int, v view) error {
 	v.Token, v.Monthly, v.Annual = d.token(userID), d.api.stripe.config.Terms(Monthly), d.api.stripe.config.Terms(Annual)
@@ -97,9 +100,11 @@ func (d *Dashboard) render(w http.ResponseWriter, r *http.Request, userID string
 		v.Subscription, v.Line = sub, nextLine(sub)
 		v.Processing = v.Processing && !sub.Status.Live()
 		if v.Question == "upgrade" && sub.Status == Active && sub.Plan == Monthly {
-			if _, cents := d.api.quote(r.Context(), sub); cents >= 0 {
+			wait, cancel := context.WithTimeout(r.Context(), quoteWait)
+			if _, cents := d.api.quote(wait, sub); cents >= 0 {
 				v.Quote = money(cents)
 			}
+			cancel()
 		}
 	case !errors.Is(err, ErrNotFound):
 		d.api.log.Error("the billing page cannot be shown", "user", userID, "error", err)
@@ -107,6 +112,9 @@ func (d *Dashboard) render(w http.ResponseWriter, r *http.Request, userID string
 		if v.Error == "" {
 			v.Error = "your subscription cannot be shown at the moment; try again"
 		}
+	}
+	if v.Processing {
+		v.Processing = d.processing(r.Context(), userID, v.Subscription)
 	}
 	if !v.NoHistory {
 		wait, cancel := context.WithTimeout(r.Context(), cacheWait)
@@ -128,6 +136,18 @@ func (d *Dashboard) render(w http.ResponseWriter, r *http.Request, userID string
 	}
 	w.WriteHeader(status)
 	return d.page.Execute(w, v)
+}
+
+// processing tells whether a payment may be on its way: a session is open, or the first payment is. The address that says that the
+// user comes from Stripe's page stays in the browser's history, long after.
+func (d *Dashboard) processing(ctx context.Context, userID string, sub *Subscription) bool {
+	if sub != nil && sub.Status == Incomplete {
+		return true
+	}
+	ctx, cancel := context.WithTimeout(ctx, cacheWait)
+	defer cancel()
+	open, err := d.api.store.hasOpenSession(ctx, userID)
+	return err == nil && open
 }
 
 // words writes a status as people do.

@@ -61,7 +61,7 @@ func (m *mailbox) Send(_ context.Context, mail billing.Mail) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.down {
-		return errors.New("the mailbox is down")
+		return errors.New("the mailbox is down\x00: " + strings.Repeat("ü", 300)) // what a server of mails says may be anything
 	}
 	m.mails = append(m.mails, mail)
 	return nil
@@ -299,6 +299,11 @@ func TestH10_AccessComesWithTheWebhookInEitherOrder(t *testing.T) {
 	s.settle()
 	if after := page(); strings.Contains(after, "being processed") || !strings.Contains(after, "<strong>active</strong>") {
 		t.Error("the page does not show the subscription after the webhook")
+	}
+	s.stripe.CancelNow(s.stripe.All("subscription")[0]["id"].(string))
+	s.settle()
+	if late := page(); strings.Contains(late, "being processed") || !strings.Contains(late, "Choose a plan") {
+		t.Error("the address of then still says that a payment is being processed, when the subscription has ended")
 	}
 	if strings.Contains(s.logs.String(), "sk_test_integration") || strings.Contains(s.logs.String(), s.stripe.Secret) {
 		t.Error("a secret is in the logs")

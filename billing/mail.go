@@ -136,7 +136,7 @@ func (p *Postman) one(ctx context.Context) (found, ok bool, err error) {
 			return err
 		}
 		m.Subject, m.Text = write(m.Kind, data, p.page)
-		if err := p.mailer.Send(ctx, m); err != nil {
+		if err := p.send(ctx, m); err != nil {
 			p.log.Warn("a mail could not be sent", "mail", id, "kind", m.Kind, "error", err)
 			_, err = tx.Exec(ctx, `UPDATE outbox SET attempts = attempts + 1, last_error = $2, next_attempt_at = now() + make_interval(secs => least(3600, power(2, attempts))) WHERE id = $1`, id, trim(err))
 			return err
@@ -148,13 +148,21 @@ func (p *Postman) one(ctx context.Context) (found, ok bool, err error) {
 	return found, ok, err
 }
 
+// mailTimeout is how long a mail may take to be sent: less than a transaction may be idle, since a mail that went out has to be
+// marked.
+const mailTimeout = 30 * time.Second
+
+func (p *Postman) send(ctx context.Context, m Mail) error {
+	ctx, cancel := context.WithTimeout(ctx, mailTimeout)
+	defer cancel()
+	return p.mailer.Send(ctx, m)
+}
+
 // maxAttempts is after how many failures a mail or an event is left for a person: a dead letter.
 const maxAttempts = 12
 
+// trim makes of an error what a database can keep of it: the other side's text may hold anything.
 func trim(err error) string {
 	text := err.Error()
-	if len(text) > 500 {
-		text = text[:500]
-	}
-	return text
+	return storable(text[:min(500, len(text))])
 }

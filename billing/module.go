@@ -32,7 +32,7 @@ func New(store *Store, c Config, authenticate Authenticate, mailer Mailer, log *
 	if err != nil {
 		return nil, err
 	}
-	m := &Module{API: NewAPI(store, s, authenticate, log), Worker: NewWorker(store, s, log), Postman: newPostman(store, mailer, c.BaseURL, log), store: store, stripe: s, log: log}
+	m := &Module{API: NewAPI(store, s, authenticate, log), Worker: NewWorker(store, s, log), Postman: newPostman(store, mailer, s.config.BaseURL, log), store: store, stripe: s, log: log}
 	m.cache = newCache(store.Current, time.Now)
 	m.API.current, m.API.changed = m.cache.get, m.cache.forget
 	if m.Dashboard, err = NewDashboard(m.API); err != nil {

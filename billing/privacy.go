@@ -132,7 +132,7 @@ func (m *Module) Erase(ctx context.Context, userID string) error {
 	for _, id := range subscriptions {
 		params := &stripe.SubscriptionCancelParams{InvoiceNow: stripe.Bool(false), Prorate: stripe.Bool(false)}
 		params.Context = ctx
-		params.SetIdempotencyKey("erase:" + id)
+		params.SetIdempotencyKey(stripe.NewIdempotencyKey())
 		if _, err := m.API.subscriptions().Cancel(id, params); err != nil && !isStripeError(err, http.StatusNotFound) {
 			return fmt.Errorf("cancelling subscription %s: %w", id, err)
 		}

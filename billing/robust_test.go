@@ -184,6 +184,106 @@ func TestFailureThatStripeKeepsIsNotAskedForAgain(t *testing.T) {
 	}
 }
 
+// A failure of Stripe's that it keeps under the key of a customer, a session or an ending of one must not keep a user from
+// subscribing for a day.
+//
+// spec:subscription-billing/2.2
+func TestFailureThatStripeKeepsDelaysNoCheckout(t *testing.T) {
+	s := newService(t)
+	user := s.user()
+	for _, tt := range []struct{ path, plan string }{{"/v1/customers", "monthly"}, {"/v1/checkout/sessions", "monthly"}, {"/expire", "annual"}} {
+		s.stripe.Inject(func(c stripetest.Call) *stripetest.Fault {
+			if c.Method == "POST" && strings.HasSuffix(c.Path, tt.path) {
+				return &stripetest.Fault{Status: 500, Kept: true}
+			}
+			return nil
+		})
+		if code, out := s.do(user, "POST", "/api/billing/checkout", `{"plan":"`+tt.plan+`"}`); code != 502 {
+			t.Errorf("while %s fails: %d %v, want 502", tt.path, code, out)
+		}
+		s.stripe.Inject(nil)
+		if tt.path == "/v1/customers" {
+			continue // the next one fails before there is a session
+		}
+		if code, out := s.do(user, "POST", "/api/billing/checkout", `{"plan":"`+tt.plan+`"}`); code != 200 || out["url"] == nil {
+			t.Errorf("after %s failed: %d %v", tt.path, code, out)
+		}
+	}
+	if n, open := len(s.stripe.All("customer")), s.stripe.All("checkout.session"); n != 1 || len(open) != 2 || open[0]["status"] != "expired" || open[1]["status"] != "open" {
+		t.Errorf("%d customers, sessions %v", n, open)
+	}
+}
+
+// spec:subscription-billing/11.1
+func TestRefundThatFailedIsMadeByTheNextAttempt(t *testing.T) {
+	s := newService(t)
+	user := s.user()
+	s.do(user, "POST", "/api/billing/checkout", `{"plan":"monthly"}`)
+	first := s.stripe.All("checkout.session")[0]
+	customer := first["customer"].(string)
+	s.ask("/v1/checkout/sessions", "mode=subscription&customer="+customer+"&line_items[0][price]=price_annual")
+	s.stripe.Pay(first["id"].(string))
+	s.settle()
+	s.stripe.Advance(5)
+	s.stripe.Pay(s.stripe.All("checkout.session")[1]["id"].(string))
+	s.stripe.Inject(func(c stripetest.Call) *stripetest.Fault {
+		if c.Path == "/v1/refunds" {
+			return &stripetest.Fault{Status: 500, Kept: true}
+		}
+		return nil
+	})
+	s.settle()
+	s.stripe.Inject(nil)
+	s.exec("UPDATE stripe_events SET next_attempt_at = now()")
+	s.drain()
+	s.settle()
+	if got := s.stripe.Charged(customer); got != 2900 {
+		t.Errorf("the user has paid %d cents in the end, want 2900", got)
+	}
+	if n := scalar[int](t, s.pool, "SELECT count(*) FROM stripe_events WHERE processed_at IS NULL"); n != 0 {
+		t.Errorf("%d events are not processed: %s", n, s.logs)
+	}
+}
+
+// A customer who was deleted in Stripe's dashboard, while nobody listened, is made anew when the user subscribes.
+//
+// spec:subscription-billing/2.2
+func TestCustomerDeletedUnheardIsMadeAnew(t *testing.T) {
+	s := newService(t)
+	user := s.user()
+	id := s.buyWith(user, "monthly", stripetest.CardOK)
+	old := s.stripe.Object(id)["customer"].(string)
+	r, err := http.NewRequest("DELETE", s.stripe.URL+"/v1/customers/"+old, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer sk_test_key")
+	res, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	for _, e := range s.stripe.Events() {
+		if e["type"] == "customer.subscription.deleted" {
+			s.post(e) // the one about the customer is lost
+		}
+	}
+	s.drain()
+	if code, out := s.do(user, "POST", "/api/billing/portal", ""); code != 404 {
+		t.Errorf("portal: %d %v, want 404", code, out)
+	}
+	if code, out := s.do(user, "POST", "/api/billing/checkout", `{"plan":"annual"}`); code != 200 {
+		t.Fatalf("checkout: %d %v", code, out)
+	}
+	sessions := s.stripe.All("checkout.session")
+	session := sessions[len(sessions)-1]
+	s.stripe.Pay(session["id"].(string))
+	s.settle()
+	if out := s.status(user); session["customer"] == old || out["plan"] != "annual" || out["access"] != true {
+		t.Errorf("%v, the customer was %s and is %v", out, old, session["customer"])
+	}
+}
+
 // While Stripe hangs, users who ask for something must not keep deliveries from being stored and pages from being shown.
 //
 // spec:subscription-billing/14.3

@@ -250,6 +250,12 @@ func (s *Store) ownInvoice(ctx context.Context, userID, id string) error {
 	return err
 }
 
+// hasOpenSession tells whether a checkout session of the user's is open, as far as we have heard.
+func (s *Store) hasOpenSession(ctx context.Context, userID string) (open bool, err error) {
+	err = s.pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM checkout_sessions WHERE user_id = $1 AND state = 'open')`, userID).Scan(&open)
+	return open, err
+}
+
 // lockCustomer waits for the lock that orders everything that is done for one customer, until the transaction ends.
 func lockCustomer(ctx context.Context, tx pgx.Tx, customerID string) error {
 	_, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtextextended($1, 0))`, "billing:"+customerID)

@@ -343,16 +343,17 @@ func (w *Worker) resolveSecond(ctx context.Context, tx pgx.Tx, id, source string
 		newer = other
 	}
 	w.log.Error("a second subscription was paid for; it is cancelled", "subscription", newer.ID, "user", userID)
+	// The money comes first: what fails in between is done again as long as the subscription is live, and never once it has ended.
+	if err := w.refund(ctx, tx, userID, newer); err != nil {
+		return err
+	}
 	if newer.Status != stripe.SubscriptionStatusCanceled {
 		params := &stripe.SubscriptionCancelParams{InvoiceNow: stripe.Bool(false), Prorate: stripe.Bool(false)}
 		params.Context = ctx
-		params.SetIdempotencyKey("second:" + newer.ID)
+		params.SetIdempotencyKey(stripe.NewIdempotencyKey()) // what is cancelled is not cancelled twice
 		if _, err := (subscription.Client{B: w.stripe.backend, Key: w.stripe.config.SecretKey}).Cancel(newer.ID, params); err != nil {
 			return fmt.Errorf("cancelling the second subscription %s: %w", newer.ID, err)
 		}
-	}
-	if err := w.refund(ctx, tx, userID, newer); err != nil {
-		return err
 	}
 	if newer == other {
 		return w.sync.SyncTx(ctx, tx, otherCustomer, otherID, source)
@@ -418,7 +419,8 @@ func (w *Worker) refundInvoice(ctx context.Context, id string) (int64, error) {
 		return 0, nil
 	}
 	params.Context = ctx
-	params.SetIdempotencyKey("second-refund:" + in.ID)
+	// Stripe refunds nothing twice, and under the same key a failure of its own would be kept for a day.
+	params.SetIdempotencyKey(stripe.NewIdempotencyKey())
 	var refused *stripe.Error
 	if _, err := (refund.Client{B: w.stripe.backend, Key: w.stripe.config.SecretKey}).New(params); err != nil && !(errors.As(err, &refused) && refused.Code == stripe.ErrorCodeChargeAlreadyRefunded) {
 		return 0, fmt.Errorf("refunding invoice %s: %w", in.ID, err)

@@ -35,6 +35,7 @@ type Fault struct {
 	Late   <-chan struct{} // the request is answered as things are now, and the answer arrives when this is closed
 	Made   chan<- struct{} // closed when a late answer is made
 	Status int             // the answer instead; the request has no effect
+	Kept   bool            // that answer is kept under the request's key, as Stripe does for a day with its own failures
 	Drop   bool            // the request has its effect, and the connection breaks before the answer
 }
 
@@ -248,7 +249,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if fault.Status != 0 {
-		write(w, fault.Status, (&apiError{fault.Status, "api_error", "", "a fault that the test injected"}).body())
+		status, body := s.refused(call, fault)
+		write(w, status, body)
 		return
 	}
 	status, body := s.answer(call)
@@ -299,6 +301,17 @@ func (s *Server) effect(c Call) (int, M) {
 		return err.status, err.body()
 	}
 	return 200, clone(o)
+}
+
+// refused is the answer to a request with which a fault goes wrong.
+func (s *Server) refused(c Call, f Fault) (int, M) {
+	body := (&apiError{f.Status, "api_error", "", "a fault that the test injected"}).body()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if f.Kept && c.Method == "POST" && c.IdempotencyKey != "" && s.replays[c.IdempotencyKey] == nil {
+		s.replays[c.IdempotencyKey] = &replay{form: c.Path + "?" + c.Form.Encode(), status: f.Status, body: body}
+	}
+	return f.Status, body
 }
 
 // Events takes the events that were not delivered, oldest first. They count as delivered.
