@@ -46,6 +46,7 @@ func (a *app) approveVerb() *cobra.Command {
 	return c
 }
 
+// spec:workflow/2.2
 func (a *app) approve(ctx context.Context, name string, stages []spec.Stage, o approveOptions) error {
 	t, err := a.open(name)
 	if err != nil {

@@ -50,6 +50,8 @@ func (a *app) newVerb() *cobra.Command {
 }
 
 // create writes the feature and returns its name.
+//
+// spec:workflow/2.1
 func (a *app) create(ctx context.Context, prompt string, o newOptions) (string, error) {
 	if strings.TrimSpace(prompt) == "" {
 		return "", undecided(`spec new "Add subscription billing so users can pay monthly"`, "the sentence is empty")
@@ -92,6 +94,8 @@ const (
 
 // match scores a sentence against the billing blueprint: how many of its words occur. Two are needed, so that "pay"
 // alone does not bring Stripe into a project.
+//
+// spec:workflow/2.1
 func match(prompt string) (int, []string) {
 	stems := []string{"subscri", "billing", "stripe", "monthly", "annual", "plan", "payment", "pay", "checkout", "recurring", "invoice", "pricing"}
 	var words []string
@@ -225,6 +229,8 @@ type answers struct {
 }
 
 // place picks the directory of a new feature.
+//
+// spec:workflow/2.1
 func (a *app) place(root, prompt, name string) (slug, dir string, err error) {
 	slug = first(name, slugify(prompt))
 	if slug == "" || slug != slugify(slug) {

@@ -88,6 +88,8 @@ func (a *app) show(name string) error {
 }
 
 // findings prints diagnostics to standard error, one line each with its hint.
+//
+// spec:workflow/1.2
 func (a *app) findings(diags spec.Diagnostics) {
 	for _, d := range diags {
 		fmt.Fprintln(a.w.Stderr, cleanLine(place(d)+string(d.Severity)+" "+d.Code+": "+d.Message))

@@ -165,6 +165,8 @@ type hop struct {
 
 // breakCircle takes one edge out of a circle and returns the task that it was taken from. A circle with an inferred edge is
 // the order's fault, one of explicit edges the document's.
+//
+// spec:workflow/1.2
 func (b *builder) breakCircle(circle []hop) int32 {
 	var text []string
 	weak, weakOn := int32(-1), int32(-1) // the last task that waits for another for a reason that is inferred

@@ -67,6 +67,8 @@ func (b *builder) without(leaf int32, e edge) {
 
 // named lists the edges that a task's own line names, whether anything of it was understood, and whether it names a task
 // that is part of it. Mistakes are reported the first time.
+//
+// spec:workflow/1.2
 func (b *builder) named(source *spec.Task) (edges []edge, understood, own bool) {
 	understood = source.DependsNone || len(source.DependsOut) > 0
 	line := int32(source.DependsLine)
@@ -200,6 +202,7 @@ func (b *builder) leavesOf(t *spec.Task) []int32 {
 	return out
 }
 
+// spec:workflow/1.2
 func (b *builder) unknown(t *spec.Task, id string) {
 	if b.told(t.ID, id) {
 		return

@@ -254,6 +254,8 @@ func untabbed(text string) string {
 
 // ApprovedHash names the exact words of a stage, "" where it has no document: line ends LF, no byte order mark, and
 // blank where a tick may be written.
+//
+// spec:workflow/2.3
 func ApprovedHash(f *Feature, s Stage) string {
 	h := sha256.New()
 	any := false

@@ -70,6 +70,8 @@ func (f *Feature) parseOutline(fsys fs.FS, name string) Diagnostics {
 }
 
 // lostFence reports a fence whose end is lost.
+//
+// spec:workflow/1.3
 func (r *reader) lostFence(p *page, f fence, at, base, firstLine int) {
 	l := &p.lines[f.from]
 	r.diags = append(r.diags, Diagnostic{Code: "SPEC001", Severity: Error, File: p.path, Line: firstLine + f.from + 1, Column: int(l.start) + 1, Length: len(l.text) - int(l.start),

@@ -160,6 +160,8 @@ func readBounded(fsys fs.FS, name string) ([]byte, error) {
 }
 
 // fences reports fences that are never closed, with the point at which they were most likely meant to end.
+//
+// spec:workflow/1.3
 func (r *reader) fences(p *page) {
 	for _, f := range p.fences {
 		at, found := repairPoint(p, f)
@@ -463,6 +465,8 @@ func (r *reader) oldHeadings(p *page, rows []taskRow) {
 }
 
 // duplicates reports numbers that stand twice.
+//
+// spec:workflow/1.2
 func (r *reader) duplicates() {
 	for i := range r.f.Tasks {
 		t := &r.f.Tasks[i]

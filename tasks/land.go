@@ -97,6 +97,7 @@ func (r *run) draft(ctx context.Context, s *slot, h *head, t *plan.Task, a appro
 	return d, nil
 }
 
+// spec:workflow/3.1
 func (r *run) landOnce(ctx context.Context, s *slot, a approved) error {
 	h, err := r.waitForHead(ctx)
 	if err != nil {
@@ -209,6 +210,8 @@ func (r *run) pick(ctx context.Context, head, base, commit string) (tree string,
 
 // recordFiles are the files that spec itself writes with a landing, made from head's: the ticks, the facts and the
 // decisions.
+//
+// spec:workflow/3.1
 func (r *run) recordFiles(s *slot, h *head, a approved, v Verified, diff []byte) (map[string][]byte, error) {
 	files := map[string][]byte{}
 	if r.o.Prompt != nil {
@@ -243,6 +246,8 @@ func (r *run) recordFiles(s *slot, h *head, a approved, v Verified, diff []byte)
 
 // factsOf returns head's lock with the facts of this landing: the task's own, and the tests that were seen to pass on
 // exactly this tree.
+//
+// spec:workflow/3.1
 func (r *run) factsOf(h *head, s *slot, a approved, v Verified, diff []byte) (*trace.Lock, error) {
 	lock := h.lock.Clone()
 	fact := trace.Landed{Patch: a.patch, Inputs: a.inputs, Attempt: a.attempt, By: a.by}

@@ -21,6 +21,8 @@ import (
 // resume takes up what earlier runs of this feature left in refs/spec: a landing that was cut short is finished, an
 // approved or waiting result whose task still has the same inputs is kept for its turn, everything else is dropped
 // and said.
+//
+// spec:workflow/3.2
 func (r *run) resume(ctx context.Context) error {
 	refs, err := r.git.Refs(ctx, "refs/spec/")
 	if err != nil {
@@ -72,6 +74,7 @@ func kind(name string) string {
 	return ""
 }
 
+// spec:workflow/3.2
 func (r *run) takeUp(ctx context.Context, h *head, a approved, kind string) error {
 	t := h.plan.Task(a.task)
 	switch {
@@ -100,6 +103,8 @@ func (r *run) keep(ctx context.Context, results map[string]approved, a approved)
 // finishLanding completes a landing whose commit exists: the branch is there already, or still at the commit's parent.
 // Where it went elsewhere, or the checkout refuses the commit now, what the landing wrote into the checkout is taken back;
 // the approved result lands again on the head as it is.
+//
+// spec:workflow/3.2
 func (r *run) finishLanding(ctx context.Context, ref git.Ref) error {
 	message, err := r.git.Message(ctx, ref.Commit)
 	if err != nil {

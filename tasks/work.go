@@ -427,6 +427,8 @@ func (r *run) parkQuestion(task string) outcome {
 }
 
 // gate asks a person where the policy wants it, and lands what is approved.
+//
+// spec:workflow/3.3, 3.4
 func (r *run) gate(ctx context.Context, s *slot, h *head, t *plan.Task, e *effort, a approved, result frozen, v Verified) (outcome, bool) {
 	task := h.feature.Task(t.ID)
 	found, err := r.found(ctx, a.base, result, v, task.Touches)
@@ -472,6 +474,8 @@ func (r *run) gate(ctx context.Context, s *slot, h *head, t *plan.Task, e *effor
 }
 
 // worded names risks in one line, the first few of them.
+//
+// spec:workflow/3.4
 func worded(risks []Risk) string {
 	var parts []string
 	for i, risk := range risks {
@@ -492,6 +496,7 @@ func cutLine(s string) string {
 	return s
 }
 
+// spec:workflow/3.4
 func acceptedClasses(found []Risk, accepted []string) []string {
 	var classes []string
 	for _, risk := range found {
@@ -630,6 +635,8 @@ func (r *run) landKept(ctx context.Context, s *slot, e *effort, a approved) (out
 }
 
 // gateKept opens the gate of a result that an earlier run had verified, without running the agent again.
+//
+// spec:workflow/3.3
 func (r *run) gateKept(ctx context.Context, s *slot, e *effort, a approved) (outcome, bool) {
 	h, err := r.readHead(ctx, a.base)
 	if err != nil {

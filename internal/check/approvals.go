@@ -41,6 +41,8 @@ func approvalRules() []Rule {
 }
 
 // approvals checks what was approved against what stands there now (SPEC201 to SPEC207).
+//
+// spec:workflow/2.3
 func (s *subject) approvals() {
 	name := s.feature.Name
 	landed := ""
@@ -111,6 +113,8 @@ func (s *subject) unlike(stage spec.Stage) bool {
 }
 
 // stale names what changed in an approved document: the criteria or tasks whose words are not those of the lock.
+//
+// spec:workflow/2.3
 func (s *subject) stale(stage spec.Stage, doc *spec.Document, channel, who, date string) {
 	by := fmt.Sprintf("since %s approved the %s on %s", who, stage, date)
 	hint := fmt.Sprintf("look at the change, then: spec approve %s %s", s.feature.Name, stage)

@@ -158,6 +158,8 @@ func (s *subject) due(id string) (due, weak bool) {
 }
 
 // criterion checks the proofs of one criterion.
+//
+// spec:workflow/4.1
 func (s *subject) criterion(r *spec.Requirement) {
 	name := s.feature.Name
 	tests := s.index.Tests(name, r.ID)

@@ -9,6 +9,8 @@ import (
 
 // Proven gives the facts of a run: for every criterion all of whose tagged tests passed there, the tests with what they
 // proved. A criterion with a test that failed, skipped, or that no package ran, gets none.
+//
+// spec:workflow/4.1
 func Proven(f *spec.Feature, ix *Index, rs *Results) map[string][]Ran {
 	out := map[string][]Ran{}
 	for _, c := range f.Criteria() {
