@@ -170,17 +170,18 @@ func (b *breaker) criterion(ctx context.Context, p *Proof) error {
 	for n := 1; len(p.Breaks) < b.budget; n++ {
 		br := Break{Name: strconv.Itoa(n)}
 		var argv []string
+		dir := filepath.FromSlash(b.run.o.Root)
 		switch {
-		case n <= len(p.Patches):
-			br.Name = path.Base(p.Patches[n-1])
-			argv = []string{"git", "apply", "--whitespace=nowarn", "--unidiff-zero", "--recount", "--", p.Patches[n-1]}
+		case n <= len(p.Patches): // git diff names files from the top, wherever it is typed
+			br.Name, dir = path.Base(p.Patches[n-1]), "."
+			argv = []string{"git", "apply", "--whitespace=nowarn", "--unidiff-zero", "--recount", "--", path.Join(b.run.o.Root, p.Patches[n-1])}
 		case b.command != "":
 			argv = []string{"sh", "-c", b.command}
 		default:
 			return nil
 		}
 		b.tell("criterion %s: break %s", p.ID, br.Name)
-		tree, err := b.make(ctx, &br, argv, append(b.env(p), "SPEC_BREAK="+strconv.Itoa(n-len(p.Patches))))
+		tree, err := b.make(ctx, &br, dir, argv, append(b.env(p), "SPEC_BREAK="+strconv.Itoa(n-len(p.Patches))))
 		if err != nil {
 			return err
 		}
@@ -214,7 +215,7 @@ func (b *breaker) env(p *Proof) []string {
 }
 
 // make lets a command change the files of the throw-away directory, and gives what they are then as a tree.
-func (b *breaker) make(ctx context.Context, br *Break, argv, env []string) (tree string, err error) {
+func (b *breaker) make(ctx context.Context, br *Break, dir string, argv, env []string) (tree string, err error) {
 	r := b.run
 	if err := b.place.Reset(ctx, b.tree); err != nil {
 		return "", fmt.Errorf("preparing a directory to break the code in: %v", err)
@@ -227,7 +228,6 @@ func (b *breaker) make(ctx context.Context, br *Break, argv, env []string) (tree
 	if err := os.Mkdir(filepath.Join(temp, "home"), 0o711); err != nil {
 		return "", err
 	}
-	dir := filepath.Join(b.place.Path(), filepath.FromSlash(r.o.Root))
 	limit := maxPatchTime
 	if r.o.Verify.Timeout > 0 {
 		limit = min(limit, r.o.Verify.Timeout)
@@ -235,7 +235,7 @@ func (b *breaker) make(ctx context.Context, br *Break, argv, env []string) (tree
 	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	var out boundedBuffer
-	c := sandbox.Command{Self: r.o.Self, Argv: argv, Dir: dir, Stdout: &out, Stderr: &out, Hold: r.lock.file(),
+	c := sandbox.Command{Self: r.o.Self, Argv: argv, Dir: filepath.Join(b.place.Path(), dir), Stdout: &out, Stderr: &out, Hold: r.lock.file(),
 		Env:    append(r.childEnv(temp, env...), "GIT_CEILING_DIRECTORIES="+filepath.Dir(b.place.Path())),
 		Policy: r.policy().With([]string{b.place.Path()}, []string{b.place.Path(), temp})}
 	exit, err := c.Run(limited)
