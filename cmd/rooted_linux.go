@@ -63,7 +63,8 @@ func (q quickRoot) ReadFile(name string) ([]byte, error) {
 	return fs.ReadFile(q.FS, name)
 }
 
-// ReadInto reads a plain file into a buffer; see spec.ReadInto.
+// ReadInto reads a plain file into a buffer; see spec.ReadInto. A read that leaves room is the last one: of a plain file, it came
+// to the end.
 func (q quickRoot) ReadInto(name string, buf []byte, most int64) (data, grown []byte, ok bool) {
 	fd, ok := q.open(name, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY)
 	if !ok {
@@ -84,7 +85,7 @@ func (q quickRoot) ReadInto(name string, buf []byte, most int64) (data, grown []
 		case err != nil:
 			return nil, buf, false
 		}
-		if n += m; m == 0 {
+		if n += m; m == 0 || n < len(buf) {
 			if int64(n) > most {
 				return nil, buf, true
 			}

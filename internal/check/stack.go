@@ -61,6 +61,7 @@ type stack struct {
 	tree  *tree
 	have  *manifests
 	lines []prose
+	small string // all lines in small letters
 	found spec.Diagnostics
 }
 
@@ -77,6 +78,12 @@ func stackFindings(t *tree, root string, files []spec.SteeringFile) spec.Diagnos
 	if len(s.lines) == 0 {
 		return nil
 	}
+	var b strings.Builder
+	for _, l := range s.lines {
+		b.WriteString(l.text)
+		b.WriteByte('\n')
+	}
+	s.small = strings.ToLower(b.String())
 	s.have = t.manifests(root)
 	if len(s.have.files) == 0 {
 		return nil
@@ -89,6 +96,9 @@ func stackFindings(t *tree, root string, files []spec.SteeringFile) spec.Diagnos
 
 // named finds the first statement that a technology is used, and tells whether it is named at all.
 func (s *stack) named(words string) (used *mention, anywhere bool) {
+	if !s.mayHold(words) {
+		return nil, false
+	}
 	re := regexp.MustCompile(`(?i)(?:^|[^\w@/.-])(` + words + `)(?:$|[^\w/-])`)
 	for _, l := range s.lines {
 		at := re.FindStringSubmatchIndex(l.text)
@@ -102,6 +112,23 @@ func (s *stack) named(words string) (used *mention, anywhere bool) {
 		return &mention{file: l.file, phrase: l.text[at[2]:at[3]], at: place{l.n, at[2] + 1, at[3] - at[2]}, rest: l.text[at[3]:]}, true
 	}
 	return nil, anywhere
+}
+
+// mayHold tells whether a pattern can match: the letters that it begins with have to be there. Most names are not, and an
+// expression costs more than looking for them.
+func (s *stack) mayHold(pattern string) bool {
+	plain := strings.TrimPrefix(strings.ToLower(pattern), "(?i:")
+	n := 0
+	for n < len(plain) && (plain[n] >= 'a' && plain[n] <= 'z' || plain[n] >= '0' && plain[n] <= '9' || plain[n] == '-') {
+		n++
+	}
+	if strings.Contains(plain, "|") {
+		return true
+	}
+	if n > 0 && n < len(plain) && strings.IndexByte("?*{", plain[n]) >= 0 {
+		n--
+	}
+	return strings.Contains(s.small, plain[:n])
 }
 
 // Technologies whose names are words of English, and what follows such a word where it is no name.
@@ -288,7 +315,7 @@ var versionAfter = lazy("^(?:\\.js)?\\*{0,2}\\s*[(:|@,]?\\s*[`*]{0,3}\\s*(?:[Vv]
 func (s *stack) versions() {
 	check := func(word, pattern string, all []dependency) {
 		all = slices.DeleteFunc(slices.Clone(all), func(d dependency) bool { return len(d.demand) == 0 })
-		if len(all) == 0 || len(word) < 2 {
+		if len(all) == 0 || len(word) < 2 || !s.mayHold(pattern) {
 			return
 		}
 		re := regexp.MustCompile("(?:^|[^\\w@/.-])(" + pattern + ")(?:\\.js)?[*`]{0,3}(?:\\s|@|:)")

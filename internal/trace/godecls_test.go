@@ -144,6 +144,11 @@ func TestFirstBytes(t *testing.T) {
 			t.Errorf("%s: %v", text, got)
 		}
 	}
+	for text, want := range map[string]string{`^\s*def\s+(test\w*)\s*\(`: "test", `^\s*(?:it|test)\(`: "(", `a|b`: "", `(?i)create`: "", `(?:long)*(?:ab)+`: "ab"} {
+		if got := literal(text); got != want {
+			t.Errorf("%s: every match holds %q, not %q", text, want, got)
+		}
+	}
 	if set := firstBytes(`(?i)^\s*(?:create|^drop)`); set == nil || !set['C'] || !set['d'] || set['x'] {
 		t.Errorf("letters of either case: %v", set)
 	}

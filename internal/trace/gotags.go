@@ -56,15 +56,10 @@ func (s *scanner) goTests(dir string) *goPackage {
 
 // goSources splits files of a directory, in the order of their names.
 func (s *scanner) goSources(dir string, wanted func(name string) bool) (out []*goSource) {
-	entries, err := fs.ReadDir(s.fsys, dir)
-	if err != nil {
-		return nil
-	}
-	for _, e := range entries {
-		if e.IsDir() || !wanted(e.Name()) {
+	for _, name := range s.sources[dir] {
+		if !wanted(path.Base(name)) {
 			continue
 		}
-		name := path.Join(dir, e.Name())
 		data, err := fs.ReadFile(s.fsys, name)
 		if err != nil || len(data) > maxSource {
 			continue

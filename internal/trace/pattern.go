@@ -3,6 +3,7 @@ package trace
 import (
 	"regexp"
 	"regexp/syntax"
+	"strings"
 	"sync"
 )
 
@@ -12,17 +13,18 @@ type pattern struct {
 	once  sync.Once
 	re    *regexp.Regexp
 	first *[128]bool // bytes that a match of a line can begin with, blanks apart; nil for any
+	holds string     // letters that every match holds; "" for none
 }
 
 func (p *pattern) get() *regexp.Regexp {
 	p.once.Do(func() {
 		p.re = regexp.MustCompile(p.text)
-		p.first = firstBytes(p.text)
+		p.first, p.holds = firstBytes(p.text), literal(p.text)
 	})
 	return p.re
 }
 
-// find matches a line. Most lines are told from what is looked for by their first letter.
+// find matches a line. Most lines are told from what is looked for by their first letter, others by a word that they lack.
 func (p *pattern) find(line string) []int {
 	re := p.get()
 	if p.first != nil {
@@ -34,11 +36,39 @@ func (p *pattern) find(line string) []int {
 			return nil
 		}
 	}
+	if !strings.Contains(line, p.holds) {
+		return nil
+	}
 	return re.FindStringSubmatchIndex(line)
 }
 
 // match tells whether a text holds what is looked for.
 func (p *pattern) match(text string) bool { return p.get().MatchString(text) }
+
+// literal is the longest word that is known to stand in every text which a pattern matches.
+func literal(text string) string {
+	tree, err := syntax.Parse(text, syntax.Perl)
+	if err != nil {
+		return ""
+	}
+	var longest func(re *syntax.Regexp) string
+	longest = func(re *syntax.Regexp) string {
+		switch {
+		case re.Op == syntax.OpLiteral && re.Flags&syntax.FoldCase == 0:
+			return string(re.Rune)
+		case re.Op == syntax.OpConcat, re.Op == syntax.OpCapture, re.Op == syntax.OpPlus, re.Op == syntax.OpRepeat && re.Min > 0:
+			word := ""
+			for _, sub := range re.Sub {
+				if w := longest(sub); len(w) > len(word) {
+					word = w
+				}
+			}
+			return word
+		}
+		return ""
+	}
+	return longest(tree)
+}
 
 // firstBytes lists the ASCII characters of which one has to be the first that is no blank, in a text that a pattern
 // matches from its beginning. It is nil where that says nothing: a pattern that is not held to the beginning, or that

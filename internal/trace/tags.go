@@ -65,7 +65,7 @@ func (ix *Index) Test(feature, id, name, body string) *Test {
 func Scan(fsys fs.FS, root string) (*Index, error) {
 	var files []string
 	modules := map[string]string{}
-	s := &scanner{fsys: fsys, modules: modules, packages: map[string]*goPackage{}, codes: map[string]*codePackage{}, langs: languageTable()}
+	s := &scanner{fsys: fsys, modules: modules, sources: map[string][]string{}, packages: map[string]*goPackage{}, codes: map[string]*codePackage{}, langs: languageTable()}
 	err := spec.Walk(fsys, root, func(name string, d fs.DirEntry) error {
 		if d.IsDir() {
 			if d.Name() == "node_modules" {
@@ -80,6 +80,9 @@ func Scan(fsys fs.FS, root string) (*Index, error) {
 		}
 		if s.byExtension(name) != nil || path.Ext(name) == ".txtar" {
 			files = append(files, name)
+		}
+		if strings.HasSuffix(name, ".go") {
+			s.sources[path.Dir(name)] = append(s.sources[path.Dir(name)], name)
 		}
 		return nil
 	})
@@ -138,6 +141,7 @@ type scanner struct {
 	fsys     fs.FS
 	modules  map[string]string
 	mu       sync.Mutex
+	sources  map[string][]string // Go files by directory, in order
 	packages map[string]*goPackage
 	langs    map[string]*language // by extension
 	codeMu   sync.Mutex
