@@ -41,6 +41,7 @@ type Prover struct {
 	overlay  string
 	binaries map[string]string          // built, by package directory and kind
 	module   string                     // path of the module
+	modCache string                     // where the modules lie that tests may build with
 	driven   map[string]map[string]bool // tests that can be run several times in a process, by package directory
 	Builds   int                        // compilations of single mutants
 }
@@ -179,6 +180,9 @@ func (p *Prover) Load(ctx context.Context) error {
 		return fmt.Errorf("reading go.mod: %v", err)
 	}
 	p.module = modfile.ModulePath(gomod)
+	if text, err := p.goTool(ctx, "env", "GOMODCACHE"); err == nil {
+		p.modCache = strings.TrimSpace(text)
+	}
 	conf := &packages.Config{Context: ctx, Dir: p.Dir, Env: append(slices.Clone(p.Env), "GOTOOLCHAIN=local"),
 		Mode: packages.NeedName | packages.NeedFiles | packages.NeedCompiledGoFiles | packages.NeedSyntax | packages.NeedTypes | packages.NeedTypesInfo | packages.NeedImports}
 	pkgs, err := packages.Load(conf, "./...")
@@ -368,7 +372,7 @@ func (p *Prover) output(ctx context.Context, bin string, dir string, names []str
 		return "", "", 0, err
 	}
 	argv := []string{bin, "-test.v", "-test.count=1", "-test.timeout=0", "-test.run", pattern(names)}
-	env := []string{"HOME=" + temp, "TMPDIR=" + temp, "CI=1", "SPEC_MUTANT=" + strconv.Itoa(mutant)}
+	env := []string{"SPEC_MUTANT=" + strconv.Itoa(mutant)}
 	if profile != "" {
 		argv, env = append(argv, "-test.coverprofile="+profile), append(env, "GOCOVERDIR="+childCover(profile))
 	}
@@ -381,8 +385,7 @@ func (p *Prover) output(ctx context.Context, bin string, dir string, names []str
 	var out tail
 	start := time.Now()
 	c := sandbox.Command{Self: p.Self, Argv: argv, Dir: dir, Stdout: &out, Stderr: &out, Grace: 50 * time.Millisecond,
-		Env:    sandbox.Environment(p.Env, nil, env),
-		Policy: p.Policy.With([]string{p.Dir, p.Temp}, []string{temp, filepath.Dir(bin)})}
+		Env: p.env(temp, env...), Policy: p.policy(temp)}
 	exit, err := c.Run(limited)
 	took := time.Since(start)
 	switch {
@@ -394,6 +397,25 @@ func (p *Prover) output(ctx context.Context, bin string, dir string, names []str
 		return "", "", took, err
 	}
 	return outcomeOf(exit.Code, out.String()), out.String(), took, nil
+}
+
+// env is the environment of tests. Those that build something do so with the modules that lie there, and with what was
+// compiled for the run before.
+func (p *Prover) env(temp string, more ...string) []string {
+	env := []string{"HOME=" + temp, "TMPDIR=" + temp, "CI=1", "GOCACHE=" + filepath.Join(p.Temp, "go-build"), "GOFLAGS=-buildvcs=false", "GOTOOLCHAIN=local", "GOENV=off"}
+	if p.modCache != "" {
+		env = append(env, "GOMODCACHE="+p.modCache)
+	}
+	return sandbox.Environment(p.Env, nil, append(env, more...))
+}
+
+// policy lets tests write a directory of their own and that of this proof.
+func (p *Prover) policy(temp string) sandbox.Policy {
+	reads := []string{p.Dir}
+	if p.modCache != "" {
+		reads = append(reads, p.modCache)
+	}
+	return p.Policy.With(reads, []string{temp, p.Temp})
 }
 
 // childCover is the directory in which processes that the tests start leave what they executed, beside a profile.

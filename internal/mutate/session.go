@@ -430,8 +430,8 @@ func (p *Prover) process(ctx context.Context, s *session, bin, dir string, names
 	defer close(done)
 	go s.watch(cancel, done)
 	c := sandbox.Command{Self: p.Self, Argv: []string{bin, "-test.v", "-test.count=1", "-test.timeout=0", "-test.run", "^TestSpecMutants$/^m/" + pattern(names)}, Dir: dir, Stdout: s, Stderr: s, Grace: 50 * time.Millisecond,
-		Env:    sandbox.Environment(p.Env, nil, []string{"HOME=" + temp, "TMPDIR=" + temp, "CI=1", "SPEC_MUTANT=0", "SPEC_MUTANTS=" + strings.Join(ids, " "), "SPEC_TESTS=" + strings.Join(tops, " ")}),
-		Policy: p.Policy.With([]string{p.Dir, p.Temp}, []string{temp, filepath.Dir(bin)})}
+		Env:    p.env(temp, "SPEC_MUTANT=0", "SPEC_MUTANTS="+strings.Join(ids, " "), "SPEC_TESTS="+strings.Join(tops, " ")),
+		Policy: p.policy(temp)}
 	_, err = c.Run(limited)
 	switch {
 	case ctx.Err() != nil:
