@@ -138,7 +138,9 @@ func (r *run) checkout(ctx context.Context, s *slot, tree string) error {
 	var keep []string
 	inputs := r.setupInputs(ctx, tree)
 	if r.installed || r.o.Setup != "" && s.setup == inputs {
-		keep = []string{"node_modules", ".venv", "vendor/bundle"}
+		for _, name := range []string{"node_modules", ".venv", "vendor/bundle"} {
+			keep = append(keep, path.Join(r.o.Root, name))
+		}
 	}
 	if err := s.check.Reset(ctx, tree, keep...); err != nil {
 		return fmt.Errorf("preparing the verify checkout: %v", err)
