@@ -253,6 +253,9 @@ func (a *API) release(ctx context.Context, c *change) error {
 	return err
 }
 
+// errAnnual is the answer to who asks for an upgrade that was made.
+var errAnnual = &problem{status: http.StatusConflict, text: "the plan is annual already"}
+
 // upgrade changes from monthly to annual at once: POST → the subscription. The rest of the month is credited to the
 // second, the year is charged now and begins now. A declined card changes nothing (402). During a trial the price is
 // swapped and the trial goes on; while a downgrade is pending, to upgrade is to drop it.
@@ -264,7 +267,7 @@ func (a *API) upgrade(w http.ResponseWriter, r *http.Request, userID string) err
 		check: func(s *Subscription) error {
 			switch {
 			case s.Plan == Annual && s.PendingPlan == "":
-				return &problem{status: http.StatusConflict, text: "the plan is annual already"}
+				return errAnnual
 			case s.Status != Active && s.Status != Trialing:
 				return &problem{status: http.StatusConflict, text: "pay the open invoice first"}
 			case s.CancelAtPeriodEnd:

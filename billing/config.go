@@ -178,10 +178,22 @@ func (s *Stripe) CheckPrices(ctx context.Context) error {
 			continue
 		}
 		if got := termsOf(p); got != want {
-			errs = append(errs, fmt.Errorf("price %s of plan %s is %d %s every %d days, not %d %s every %d days", id, plan, got.Amount, got.Currency, got.IntervalDays, want.Amount, want.Currency, want.IntervalDays))
+			errs = append(errs, fmt.Errorf("price %s of plan %s is %d %s%s, not %d %s every %d days", id, plan, got.Amount, got.Currency, every(p), want.Amount, want.Currency, want.IntervalDays))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// every writes the interval of a price.
+func every(p *stripe.Price) string {
+	switch r := p.Recurring; {
+	case r == nil:
+		return " once"
+	case r.IntervalCount == 1:
+		return " every " + string(r.Interval)
+	default:
+		return fmt.Sprintf(" every %d %ss", r.IntervalCount, r.Interval)
+	}
 }
 
 // termsOf reads the terms of a price. An interval that is not counted in days is none of ours.

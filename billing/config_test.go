@@ -76,6 +76,9 @@ func TestStartRefusesPricesThatAreNotThePlans(t *testing.T) {
 	if err := check("price_monthly", "price_annual"); err != nil {
 		t.Errorf("the right prices are refused: %v", err)
 	}
+	if err := check("price_calendar", "price_annual"); err == nil || !strings.Contains(err.Error(), "is 2900 usd every month, not 2900 usd every 30 days") {
+		t.Errorf("a price by the month: %v", err)
+	}
 	for _, c := range [][2]string{{"price_other", "price_annual"}, {"price_monthly", "price_eur"}, {"price_calendar", "price_annual"}, {"price_gone", "price_annual"}, {"price_annual", "price_monthly"}} {
 		err := check(c[0], c[1])
 		if err == nil {

@@ -197,7 +197,7 @@ func (d *Dashboard) form(change userHandler) userHandler {
 		if r.URL.Path == "/billing/cancel" && r.PostFormValue("confirm") != "yes" {
 			return &problem{status: http.StatusBadRequest, text: "the cancellation was not confirmed"}
 		}
-		if err := change(discard{header: http.Header{}}, r, userID); err != nil {
+		if err := change(discard{header: http.Header{}}, r, userID); err != nil && !errors.Is(err, errAnnual) { // sent twice, it is wanted once
 			return err
 		}
 		http.Redirect(w, r, "/billing", http.StatusSeeOther)

@@ -78,13 +78,15 @@ package billing
 //   - A subscription that we have and that turns foreign (another currency, an unknown price) keeps its plan, follows its
 //     status and gives no access until it turns back.
 //   - A change that Stripe answered with its own failure is a failed row when Stripe then says that nothing changed: the
-//     answer would be replayed for a day under the same key. One whose answer was lost stays open and is sent again.
+//     answer would be replayed for a day under the same key. One whose answer was lost stays open and is sent again. For the
+//     same reason a customer and a session get another key after such an answer (at worst there is a customer too many, who
+//     has no subscription), and what Stripe does not do twice (refunds, endings) gets one for each try.
 //   - An upgrade during a trial swaps the price and keeps the trial: Stripe does not promise that a cycle can begin anew in
 //     one. Otherwise billing_cycle_anchor=now is always sent, since the change of interval alone may not move it.
 //   - The moment of a proration is Stripe's (from its preview of the invoice), so that test clocks and clocks that differ
 //     prorate alike.
 //   - Upgrading a cancelled subscription is refused: whether it is to go on is the user's to say first.
 //   - A trial is given once a user. A second paid subscription is cancelled, the newer of the two, and all that was paid for it
-//     is returned.
+//     is returned. The money goes back first: of a subscription that has ended nobody asks whether it was a second one.
 //   - After an erasure invoices and the audit log stay, by the user's id alone. What was paid for and not used is not
 //     refunded.

@@ -181,6 +181,109 @@ func TestAVisitThroughEveryPage(t *testing.T) {
 	}
 }
 
+// What was on the screen before is sent again: from two tabs, by the button that leads back, twice, and after signing out.
+func TestOldPagesAreSentAgain(t *testing.T) {
+	base := serve(t, nil)
+	v := visit(t, base)
+	back := func(button string) (again func()) {
+		at, page := v.at, v.page
+		return func() {
+			v.at, v.page = at, page
+			v.submit(button)
+			if strings.Contains(v.page, `role="alert"`) {
+				t.Errorf("%q, sent again, is told to be wrong:\n%s", button, v.page)
+			}
+		}
+	}
+	paid := func(want int) {
+		t.Helper()
+		n := 0
+		for start := time.Now(); n < want && time.Since(start) < 30*time.Second; time.Sleep(50 * time.Millisecond) {
+			v.open("/billing")
+			n = strings.Count(v.page, "<td>paid</td>")
+		}
+		if n != want {
+			t.Errorf("%d invoices were paid, want %d:\n%s", n, want, v.page)
+		}
+	}
+	v.open("/")
+	v.submit("Sign in", "name", "grace")
+	offer, plans := v.at, v.page
+	v.submit("Subscribe", "plan", "monthly")
+	first, monthly := v.at, v.page
+	v.at, v.page = offer, plans // another tab
+	v.submit("Subscribe", "plan", "annual")
+	second, annual := v.at, v.page
+	v.at, v.page = first, monthly
+	v.submit("Pay", "card", "ok")
+	if !strings.Contains(v.page, "not open any more") {
+		t.Errorf("the page of the plan that was given up can still be paid:\n%s", v.page)
+	}
+	v.at, v.page = second, annual
+	v.submit("Pay", "card", "ok")
+	v.wait("<strong>active</strong>")
+	paid(1)
+	if !strings.Contains(v.page, "<strong>annual</strong>") {
+		t.Errorf("two tabs end with:\n%s", v.page)
+	}
+	v.at, v.page = offer, plans
+	v.submit("Subscribe", "plan", "monthly")
+	if !strings.Contains(v.page, "there is a subscription already") {
+		t.Errorf("an old offer is not refused:\n%s", v.page)
+	}
+	v.open("/billing")
+	again := back("Switch to monthly at the end of the year")
+	again()
+	again()
+	v.wait("Switches to monthly on")
+	v.submit("Stay on annual")
+	v.wait("Next billing date")
+	v.open("/billing/cancel")
+	again = back("Yes, cancel it")
+	again()
+	again()
+	v.wait("Ends on")
+	again = back("Resume")
+	again()
+	again()
+	v.wait("Next billing date")
+	v.submit("Switch to monthly at the end of the year")
+	v.move("366")
+	v.wait("<strong>monthly</strong>")
+	v.open("/billing/upgrade")
+	again = back("Yes, upgrade")
+	again()
+	again()
+	v.wait("<strong>annual</strong>")
+	paid(3)
+	v.open("/billing/cancel")
+	again = back("Yes, cancel it")
+	v.open("/")
+	v.submit("Sign out")
+	again()
+	if v.at.Path != "/login" {
+		t.Errorf("signed out, an old form leads to %s:\n%s", v.at, v.page)
+	}
+}
+
+// An operator's commands run beside the server, with the same environment.
+func TestCommandsRunBesideTheServer(t *testing.T) {
+	address, err := url.Parse(serve(t, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range []string{"migrate", "reconcile", "replay"} {
+		if err := run(context.Background(), []string{command}, func(name string) string {
+			if name == "ADDR" {
+				return address.Host
+			}
+			return ""
+		}, func(string) { t.Errorf("%s serves", command) }); err != nil {
+			t.Errorf("%s: %v", command, err)
+		}
+	}
+}
+
 func TestUsersAreToldApart(t *testing.T) {
 	base := serve(t, map[string]string{"SAASKIT_DEV_AUTH": "1"})
 	get := func(user string) (int, string) {

@@ -57,12 +57,16 @@ func run(ctx context.Context, args []string, getenv func(string) string, ready f
 	if addr == "" {
 		addr = "127.0.0.1:8080"
 	}
-	listener, err := net.Listen("tcp", addr)
-	if err != nil {
-		return err
+	var listener net.Listener
+	if len(args) == 0 { // a command runs beside a server
+		var err error
+		if listener, err = net.Listen("tcp", addr); err != nil {
+			return err
+		}
+		defer listener.Close()
+		addr = listener.Addr().String()
 	}
-	defer listener.Close()
-	self := "http://" + reachable(listener.Addr().String())
+	self := "http://" + reachable(addr)
 	pool, err := database(ctx, getenv("DATABASE_URL"))
 	if err != nil {
 		return err

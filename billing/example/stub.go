@@ -129,10 +129,11 @@ func (s *stub) register(mux *http.ServeMux) {
 	})
 }
 
-// pages sends a browser that is not signed in to the log-in page, and refuses forms of other sites.
+// pages sends a browser that is not signed in (any more) to the log-in page, also when it sends a form of an old page, and refuses
+// forms of other sites.
 func (s *stub) pages(next http.Handler) http.Handler {
 	return http.NewCrossOriginProtection().Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if s.on && r.Method == http.MethodGet && (r.URL.Path == "/billing" || strings.HasPrefix(r.URL.Path, "/billing/")) {
+		if s.on && (r.URL.Path == "/billing" || strings.HasPrefix(r.URL.Path, "/billing/")) {
 			if _, err := s.user(r); err != nil {
 				http.Redirect(w, r, "/login", http.StatusSeeOther)
 				return
