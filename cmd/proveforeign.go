@@ -91,7 +91,8 @@ func patches(root string, f *spec.Feature, id string) (found []string, err error
 
 // noBreaks says how code that is not Go's is broken.
 func noBreaks(t *target, id string) string {
-	return fmt.Sprintf("nothing breaks its code, which is not Go's: break it, then git diff > %s, or set verify.prove", path.Join(t.feature.Dir, breaksDir, id+"-NAME.patch"))
+	dir := path.Join(t.feature.Dir, breaksDir)
+	return fmt.Sprintf("nothing breaks its code, which is not Go's: break it, then mkdir -p %s && git diff > %s, and take the break back; or set verify.prove", dir, path.Join(dir, id+"-NAME.patch"))
 }
 
 // proveForeign breaks the code of criteria whose tests are not go's, where there is something that breaks it.

@@ -39,6 +39,8 @@ var explained = map[[2]string]string{
 	{"KILLED", string(mutate.TimedOut)}:  "both ended it: there the tests' own time-out made it fail",
 	{"TIMED OUT", string(mutate.Killed)}: "there a busy machine looks like a loop without an end",
 	{"TIMED OUT", string(mutate.Passed)}: "there a busy machine looks like a loop without an end",
+
+	{"TIMED OUT", string(mutate.Panicked)}: "there a busy machine looks like a loop without an end",
 }
 
 // signs finds the operators of a file: by where the expression begins and its text, the place of the sign that is changed.
