@@ -108,7 +108,7 @@ func Test03_EveryUserEndpointNeedsASignIn(t *testing.T) {
 func TestH06_ClientCannotNameAPrice(t *testing.T) {
 	s := newShop(t)
 	user := newUser(t, s.pool)
-	for _, body := range []string{`{"plan":"monthly","price":"price_x"}`, `{"plan":"monthly","amount":1}`, `{"plan":"monthly","currency":"eur"}`, `{"plan":"weekly"}`, `{}`, `{"plan"`, ``} {
+	for _, body := range []string{`{"plan":"monthly","price":"price_x"}`, `{"plan":"monthly","amount":1}`, `{"plan":"monthly","currency":"eur"}`, `{"plan":"weekly"}`, `{"plan":"monthly"} {"price":"price_x"}`, `{}`, `{"plan"`, ``} {
 		if code, out := s.call(user, "POST", "/api/billing/checkout", body); code != 400 {
 			t.Errorf("body %s: %d %v, want 400", body, code, out)
 		}
@@ -128,9 +128,12 @@ func Test05_CheckoutOpensTheHostedPageForThePlan(t *testing.T) {
 		user := newUser(t, s.pool)
 		code, out := s.call(user, "POST", "/api/billing/checkout", `{"plan":"`+plan+`"}`)
 		sessions := s.stripe.All("checkout.session")
+		if code != 200 || len(sessions) == 0 {
+			t.Fatalf("%s: %d %v, %d sessions", plan, code, out, len(sessions))
+		}
 		session := sessions[len(sessions)-1]
-		if code != 200 || out["url"] != session["url"] {
-			t.Errorf("%s: %d %v, want the page %v", plan, code, out, session["url"])
+		if out["url"] != session["url"] || session["trial"] != "" {
+			t.Errorf("%s: %v, want the page %v, and no trial: %v", plan, out, session["url"], session["trial"])
 		}
 		price := s.stripe.Object(session["price"].(string))
 		recurring := price["recurring"].(map[string]any)
@@ -177,8 +180,12 @@ func TestH07_ParallelCheckoutsShareOneCustomerAndOneSession(t *testing.T) {
 			open++
 		}
 	}
-	if n := len(s.stripe.All("customer")); n != 1 || open != 1 {
-		t.Errorf("%d customers and %d open sessions, want one of each", n, open)
+	customers := s.stripe.All("customer")
+	if n := len(customers); n != 1 || open != 1 {
+		t.Fatalf("%d customers and %d open sessions, want one of each", n, open)
+	}
+	if m, _ := customers[0]["metadata"].(map[string]any); m["user_id"] != user {
+		t.Errorf("the customer at Stripe does not say whose it is: %v", m)
 	}
 }
 
@@ -187,7 +194,7 @@ func Test09_SecondSubscriptionIsRefused(t *testing.T) {
 	s := newShop(t)
 	user, _ := s.subscribed("monthly")
 	code, out := s.call(user, "POST", "/api/billing/checkout", `{"plan":"annual"}`)
-	if code != 409 || !strings.HasPrefix(out["portal"].(string), s.stripe.URL+"/portal/") {
+	if portal, _ := out["portal"].(string); code != 409 || !strings.HasPrefix(portal, s.stripe.URL+"/portal/") {
 		t.Errorf("%d %v, want 409 with the portal", code, out)
 	}
 	if n := len(s.stripe.All("checkout.session")); n != 1 {
@@ -202,8 +209,9 @@ func TestPortalIsForThePaymentMethodAlone(t *testing.T) {
 	code, out := s.call(user, "POST", "/api/billing/portal", "")
 	calls := s.stripe.Calls()
 	last := calls[len(calls)-1]
-	if code != 200 || out["url"] == nil || last.Form.Get("flow_data[type]") != "payment_method_update" {
-		t.Errorf("%d %v, asked with %v", code, out, last.Form)
+	pages := s.stripe.All("billing_portal.session")
+	if code != 200 || len(pages) != 1 || out["url"] != pages[0]["url"] || last.Form.Get("flow_data[type]") != "payment_method_update" || last.Form.Get("return_url") != "https://saaskit.test/billing" {
+		t.Errorf("%d %v, asked with %v, the pages are %v", code, out, last.Form, pages)
 	}
 	if code, _ := s.call(newUser(t, s.pool), "POST", "/api/billing/portal", ""); code != 404 {
 		t.Errorf("a user without a customer: %d, want 404", code)

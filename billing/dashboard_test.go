@@ -2,10 +2,12 @@ package billing_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -109,9 +111,38 @@ func TestHistoryListsOwnInvoicesAlone(t *testing.T) {
 	if !strings.Contains(page, "N-1") || !strings.Contains(page, "$29.01") || strings.Contains(page, "N-3") || strings.Index(page, "N-2") > strings.Index(page, "N-1") {
 		t.Errorf("the history is not the user's own, newest first:\n%s", page)
 	}
-	_, out := s.call(other, "GET", "/api/billing/history", "")
-	if list := out["invoices"].([]any); len(list) != 1 || list[0].(map[string]any)["number"] != "N-3" {
-		t.Errorf("the other user's history: %v", out)
+	list := func(user, query string) (numbers []any, next any) {
+		t.Helper()
+		code, out := s.call(user, "GET", "/api/billing/history"+query, "")
+		all, ok := out["invoices"].([]any)
+		if code != 200 || !ok {
+			t.Fatalf("history%s: %d %v", query, code, out)
+		}
+		for _, one := range all {
+			in := one.(map[string]any)
+			numbers = append(numbers, in["number"])
+			made, err := time.Parse(time.RFC3339, fmt.Sprint(in["created_at"]))
+			if err != nil || time.Since(made).Abs() > time.Hour || in["period_start"] != nil {
+				t.Errorf("%v was made at %v (%v), and its period, of which nothing is known, begins %v", in["number"], in["created_at"], err, in["period_start"])
+			}
+		}
+		return numbers, out["next"]
+	}
+	if got, next := list(other, ""); !slices.Equal(got, []any{"N-3"}) || next != nil {
+		t.Errorf("the other user's history: %v, then %v", got, next)
+	}
+	first, next := list(user, "?limit=1")
+	if !slices.Equal(first, []any{"N-2"}) || next != "N-2" {
+		t.Errorf("the first page: %v, then %v", first, next)
+	}
+	if second, end := list(user, "?limit=1&after=N-2"); !slices.Equal(second, []any{"N-1"}) || end != nil {
+		t.Errorf("the second page: %v, then %v", second, end)
+	}
+	if none, _ := list(user, "?after=N-1"); len(none) != 0 {
+		t.Errorf("after the last one comes %v", none)
+	}
+	if code, _ := s.call(user, "GET", "/api/billing/history?after=N-3", ""); code != 404 {
+		t.Errorf("after another user's invoice: %d, want 404", code)
 	}
 }
 

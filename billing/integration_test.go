@@ -168,6 +168,14 @@ func (s *service) settle() {
 	}
 }
 
+// starts demands that the host starts: what the prices charge is what the plans say.
+func (s *service) starts() {
+	s.t.Helper()
+	if err := s.module.Check(context.Background()); err != nil {
+		s.t.Error(err)
+	}
+}
+
 func (s *service) buy(user, plan string) { s.buyWith(user, plan, stripetest.CardOK) }
 
 // buyWith subscribes with one of the double's cards, and returns the subscription's id.
@@ -198,6 +206,7 @@ func (s *service) amounts(user string) []float64 {
 func Test27_MonthlyPlanChargesEvery30Days(t *testing.T) {
 	s := newService(t)
 	user := s.user()
+	s.starts()
 	s.buy(user, "monthly")
 	for month := 1; month <= 13; month++ { // across February and the changes of clocks
 		s.stripe.Advance(2_592_000 - 1)
@@ -223,9 +232,15 @@ func Test27_MonthlyPlanChargesEvery30Days(t *testing.T) {
 func Test28_AnnualPlanChargesEvery365Days(t *testing.T) {
 	s := newService(t)
 	user := s.user()
+	s.starts()
 	s.buy(user, "annual")
-	for range 3 { // across a 29 February
-		s.stripe.Advance(31_536_000)
+	for year := 1; year <= 3; year++ { // across a 29 February
+		s.stripe.Advance(31_536_000 - 1)
+		s.settle()
+		if got := s.amounts(user); len(got) != year {
+			t.Fatalf("a second before renewal %d: %d invoices", year, len(got))
+		}
+		s.stripe.Advance(1)
 		s.settle()
 	}
 	if got := s.amounts(user); len(got) != 4 || got[0] != 29000 || got[3] != 29000 {

@@ -190,6 +190,15 @@ func TestFailureThatStripeKeepsIsNotAskedForAgain(t *testing.T) {
 // spec:subscription-billing/2.2
 func TestFailureThatStripeKeepsDelaysNoCheckout(t *testing.T) {
 	s := newService(t)
+	other := s.user() // whose customer is made, and the answer is lost
+	s.stripe.Inject(func(c stripetest.Call) *stripetest.Fault { return &stripetest.Fault{Drop: c.Path == "/v1/customers"} })
+	if code, out := s.do(other, "POST", "/api/billing/checkout", `{"plan":"monthly"}`); code != 502 {
+		t.Errorf("while answers are lost: %d %v, want 502", code, out)
+	}
+	s.stripe.Inject(nil)
+	if code, out := s.do(other, "POST", "/api/billing/checkout", `{"plan":"monthly"}`); code != 200 || len(s.stripe.All("customer")) != 1 {
+		t.Errorf("after an answer was lost: %d %v, customers %v", code, out, s.stripe.All("customer"))
+	}
 	user := s.user()
 	for _, tt := range []struct{ path, plan string }{{"/v1/customers", "monthly"}, {"/v1/checkout/sessions", "monthly"}, {"/expire", "annual"}} {
 		s.stripe.Inject(func(c stripetest.Call) *stripetest.Fault {
@@ -209,8 +218,8 @@ func TestFailureThatStripeKeepsDelaysNoCheckout(t *testing.T) {
 			t.Errorf("after %s failed: %d %v", tt.path, code, out)
 		}
 	}
-	if n, open := len(s.stripe.All("customer")), s.stripe.All("checkout.session"); n != 1 || len(open) != 2 || open[0]["status"] != "expired" || open[1]["status"] != "open" {
-		t.Errorf("%d customers, sessions %v", n, open)
+	if n, open := len(s.stripe.All("customer")), s.stripe.All("checkout.session"); n != 2 || len(open) != 3 || open[1]["status"] != "expired" || open[2]["status"] != "open" {
+		t.Errorf("%d customers of two users, sessions %v", n, open)
 	}
 }
 
