@@ -275,6 +275,64 @@ func TestKilledAtEveryStep(t *testing.T) {
 	}
 }
 
+// TestKilledWhileTakenBack kills undo, and the record of a skip, at every step. Done again, it ends as if nobody had killed it.
+//
+// spec:workflow/3.2
+func TestKilledWhileTakenBack(t *testing.T) {
+	f := newFixture(t)
+	f.finish()
+	landed := f.git("rev-parse", "HEAD^{tree}")
+	act := func(fault string, args ...string) int {
+		t.Helper()
+		cmd := f.command(f.bin, args...)
+		cmd.Env = append(cmd.Env, "SPEC_FAULT="+fault)
+		out, err := cmd.CombinedOutput()
+		var exit *exec.ExitError
+		if err != nil && !errors.As(err, &exit) {
+			t.Fatal(err)
+		}
+		if code := cmd.ProcessState.ExitCode(); code != 0 && code != -1 && !strings.Contains(string(out), "has not landed") {
+			t.Fatalf("%v ended with %d:\n%s", args, code, out)
+		}
+		return cmd.ProcessState.ExitCode()
+	}
+	undo, skip := []string{"undo", "f", "8"}, []string{"apply", "f", "--approve", "auto", "--here", "--skip", "8", "--record", "--reason", "later"}
+	act("", undo...)
+	undone := f.git("rev-parse", "HEAD^{tree}")
+	act("", skip...)
+	skipped := f.git("rev-parse", "HEAD^{tree}")
+	if undone == landed || skipped == undone {
+		t.Fatalf("the trees are %s, %s and %s", landed, undone, skipped)
+	}
+	act("", undo...)
+	for _, point := range []string{"skip-commit", "ff", "skipped"} {
+		if code := act(point, skip...); code != -1 {
+			t.Errorf("%s: the program was not killed, it ended with %d", point, code)
+		}
+		act("", skip...)
+		if got := f.git("rev-parse", "HEAD^{tree}"); got != skipped {
+			t.Errorf("%s: after a skip that was killed the tree is not that of one that was not:\n%s", point, f.git("diff", skipped, got))
+		}
+		act("", undo...)
+	}
+	for _, point := range []string{"verify.checkout", "verify.end", "undo-tree", "undo-commit", "ff", "undone"} {
+		f.finish()
+		if got := f.git("rev-parse", "HEAD^{tree}"); got != landed {
+			t.Fatalf("%s: landed again, the tree is another:\n%s", point, f.git("diff", landed, got))
+		}
+		if code := act(point, undo...); code != -1 {
+			t.Errorf("%s: the program was not killed, it ended with %d", point, code)
+		}
+		act("", undo...)
+		if got := f.git("rev-parse", "HEAD^{tree}"); got != undone {
+			t.Errorf("%s: after an undo that was killed the tree is not that of one that was not:\n%s", point, f.git("diff", undone, got))
+		}
+		if s := f.git("status", "--porcelain"); s != "" {
+			t.Errorf("%s: the checkout is not clean:\n%s", point, s)
+		}
+	}
+}
+
 // spec:workflow/3.2
 func TestKilledAtRandomMoments(t *testing.T) {
 	straight(t)

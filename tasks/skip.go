@@ -67,9 +67,11 @@ func (r *run) recordSkipOnce(ctx context.Context, ids []string, channel, reason 
 	if err != nil {
 		return fmt.Errorf("committing the skip: %v", err)
 	}
+	fault("skip-commit")
 	if err := r.advance(ctx, h.commit, commit, files); err != nil {
 		return err
 	}
+	fault("skipped")
 	if h.commit == r.planned {
 		r.planned = commit
 	}

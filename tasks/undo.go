@@ -30,12 +30,25 @@ func Undo(ctx context.Context, o Options, id string) (*Undone, error) {
 		return nil, err
 	}
 	defer r.close()
-	h, err := r.start(ctx)
-	if err != nil {
+	if _, err := r.start(ctx); err != nil {
 		return nil, err
 	}
+	for {
+		out, err := r.undo(ctx, id)
+		if !errors.Is(err, errHeadMoved) {
+			return out, err
+		}
+	}
+}
+
+// undo takes a task back from the branch as it is now.
+func (r *run) undo(ctx context.Context, id string) (*Undone, error) {
 	if why, hint, err := r.obstacle(ctx); err != nil || why != "" {
 		return nil, errors.Join(err, stop(why, hint))
+	}
+	h, err := r.head(ctx)
+	if err != nil {
+		return nil, err
 	}
 	ids := dependents(h, id)
 	if len(ids) == 0 {
@@ -56,13 +69,16 @@ func Undo(ctx context.Context, o Options, id string) (*Undone, error) {
 	if err != nil {
 		return nil, fmt.Errorf("writing the tree: %v", err)
 	}
+	fault("undo-tree")
 	commit, err := r.git.CommitTree(ctx, git.Commit{Tree: tree, Parents: []string{h.commit}, Message: undoMessage(h, landings), Sign: r.git.Signs(ctx)})
 	if err != nil {
 		return nil, err
 	}
+	fault("undo-commit")
 	if err := r.advance(ctx, h.commit, commit, files); err != nil {
 		return nil, err
 	}
+	fault("undone")
 	out := &Undone{Commit: commit}
 	for _, l := range landings {
 		out.Tasks = append(out.Tasks, l.Name)
