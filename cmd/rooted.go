@@ -5,8 +5,12 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
+	"slices"
 	"strings"
+
+	"spec.example/spec/spec"
 )
 
 // rooted reads below a directory and never outside it: a link that leads out is refused.
@@ -28,7 +32,41 @@ func (b broken) Open(name string) (fs.File, error) {
 var errNotPlain = errors.New("it is no plain file")
 
 // plainFiles reads plain files only: what is read from a pipe or a terminal ends when somebody else wants it to.
-type plainFiles struct{ fs.FS }
+type plainFiles struct {
+	fs.FS
+	dir string
+}
+
+// IgnoredAbove are the .gitignore files above the directory, up to the top of its repository.
+func (p plainFiles) IgnoredAbove() []spec.Above {
+	dir, err := filepath.Abs(p.dir)
+	if err != nil {
+		return nil
+	}
+	var found []spec.Above
+	way := ""
+	for !exists(filepath.Join(dir, ".git")) {
+		if filepath.Dir(dir) == dir {
+			return nil
+		}
+		way = path.Join(filepath.Base(dir), way)
+		dir = filepath.Dir(dir)
+		info, err := os.Lstat(filepath.Join(dir, ".gitignore"))
+		if err != nil || !info.Mode().IsRegular() || info.Size() >= 1<<20 {
+			continue
+		}
+		if data, err := os.ReadFile(filepath.Join(dir, ".gitignore")); err == nil {
+			found = append(found, spec.Above{Way: way, Rules: spec.ParseIgnore(data)})
+		}
+	}
+	slices.Reverse(found)
+	return found
+}
+
+func exists(name string) bool {
+	_, err := os.Lstat(name)
+	return err == nil
+}
 
 func (p plainFiles) ReadFile(name string) ([]byte, error) {
 	if info, err := fs.Stat(p.FS, name); err == nil && !info.Mode().IsRegular() {

@@ -5,6 +5,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"spec.example/spec/spec"
 )
 
 // A quickRoot asks the kernel to resolve a whole path below the root in one call (openat2, RESOLVE_BENEATH), where os.Root
@@ -18,10 +20,13 @@ type quickRoot struct {
 func quickened(root *os.Root, dir string) fs.FS {
 	fd, err := unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return plainFiles{root.FS()}
+		return plainFiles{root.FS(), dir}
 	}
-	return quickRoot{FS: plainFiles{root.FS()}, fd: fd} // both descriptors live as long as the command
+	return quickRoot{FS: plainFiles{root.FS(), dir}, fd: fd} // both descriptors live as long as the command
 }
+
+// IgnoredAbove are the .gitignore files above the root.
+func (q quickRoot) IgnoredAbove() []spec.Above { return q.FS.(plainFiles).IgnoredAbove() }
 
 func (q quickRoot) open(name string, flags uint64) (int, bool) {
 	if !fs.ValidPath(name) {

@@ -7,4 +7,4 @@ import (
 	"os"
 )
 
-func quickened(root *os.Root, _ string) fs.FS { return plainFiles{root.FS()} }
+func quickened(root *os.Root, dir string) fs.FS { return plainFiles{root.FS(), dir} }

@@ -50,26 +50,31 @@ func TestWalkSeesWhatGitSees(t *testing.T) {
 	for name := range bytes.SplitSeq(bytes.TrimSuffix(git("ls-files", "-z", "--cached", "--others", "--exclude-standard"), []byte{0}), []byte{0}) {
 		want = append(want, string(name))
 	}
-	var got []string
-	if err := spec.Walk(os.DirFS(dir), ".", func(name string, d fs.DirEntry) error {
-		if !d.IsDir() {
-			got = append(got, name)
+	compare := func(root string, want []string) {
+		t.Helper()
+		var got []string
+		if err := spec.Walk(os.DirFS(dir), root, func(name string, d fs.DirEntry) error {
+			if !d.IsDir() {
+				got = append(got, name)
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
 		}
-		return nil
-	}); err != nil {
-		t.Fatal(err)
+		for _, name := range want {
+			if !slices.Contains(got, name) {
+				t.Errorf("from %s git sees %q, the walk does not", root, name)
+			}
+		}
+		for _, name := range got {
+			if !slices.Contains(want, name) {
+				t.Errorf("from %s the walk sees %q, git does not", root, name)
+			}
+		}
 	}
-	slices.Sort(want)
-	slices.Sort(got)
-	for _, name := range want {
-		if !slices.Contains(got, name) {
-			t.Errorf("git sees %q, the walk does not", name)
-		}
-	}
-	for _, name := range got {
-		if !slices.Contains(want, name) {
-			t.Errorf("the walk sees %q, git does not", name)
-		}
+	compare(".", want)
+	for _, root := range []string{"sub", "sub/deeper"} {
+		compare(root, slices.DeleteFunc(slices.Clone(want), func(name string) bool { return !strings.HasPrefix(name, root+"/") }))
 	}
 	if len(want) < 20 || len(want) > len(names)-20 {
 		t.Errorf("git sees %d of %d files: the test tells little", len(want), len(names))

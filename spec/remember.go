@@ -62,7 +62,7 @@ func (r *remembered) list(root string) ([]walked, error) {
 		return list, nil
 	}
 	var list []walked
-	err := walk(r.FS, root, 0, nil, func(name string, d fs.DirEntry) error {
+	err := walk(r.FS, root, 0, ignoredAbove(r.FS, root), func(name string, d fs.DirEntry) error {
 		list = append(list, walked{name, d})
 		return nil
 	})
