@@ -470,6 +470,17 @@ func (r *run) advance(ctx context.Context, from, to string, files map[string][]b
 	return err
 }
 
+// advanceMarked moves the branch to a commit that is no landing, as advance does. The commit is marked meanwhile: what a power cut
+// leaves half-written in the checkout is finished, or taken back, by the next run. An advance that is refused leaves no mark.
+func (r *run) advanceMarked(ctx context.Context, name, from, to string, files map[string][]byte) error {
+	mark := r.refName("landing", name)
+	if err := r.git.UpdateRef(ctx, mark, to, "", "spec: "+name); err != nil {
+		return err
+	}
+	err := r.advance(ctx, from, to, files)
+	return errors.Join(err, r.git.DeleteRef(context.WithoutCancel(ctx), mark))
+}
+
 // moved turns an error of git into errHeadMoved where the branch is not at from any more.
 func (r *run) moved(ctx context.Context, from string, err error) error {
 	if err == nil || ctx.Err() != nil {

@@ -16,6 +16,7 @@ import (
 	"spec.example/spec/internal/git"
 	"spec.example/spec/internal/trace"
 	"spec.example/spec/plan"
+	"spec.example/spec/spec"
 )
 
 // resume takes up what earlier runs of this feature left in refs/spec: a landing that was cut short is finished, an
@@ -81,8 +82,8 @@ func (r *run) takeUp(ctx context.Context, h *head, a approved, kind string) erro
 	case t == nil || t.Inputs() != a.inputs:
 		r.event("result.dropped", a.task, "its task or what it cites has changed since", nil)
 		return r.git.DeleteRef(ctx, a.ref)
-	case t.Action == plan.Done:
-		return r.git.DeleteRef(ctx, a.ref) // landed just before the run was killed
+	case t.Action == plan.Done, h.lock.Outcome(a.task).Kind == spec.SkippedTask:
+		return r.git.DeleteRef(ctx, a.ref) // landed, or skipped for good, just before the run was killed
 	case kind == "gate":
 		return r.keep(ctx, r.gates, a)
 	default:
@@ -100,7 +101,7 @@ func (r *run) keep(ctx context.Context, results map[string]approved, a approved)
 	return r.git.DeleteRef(ctx, old.ref)
 }
 
-// finishLanding completes a landing whose commit exists: the branch is there already, or still at the commit's parent.
+// finishLanding completes a landing, an undo or a skip whose commit exists: the branch is there already, or still at the commit's parent.
 // Where it went elsewhere, or the checkout refuses the commit now, what the landing wrote into the checkout is taken back;
 // the approved result lands again on the head as it is.
 //
@@ -111,8 +112,13 @@ func (r *run) finishLanding(ctx context.Context, ref git.Ref) error {
 		return err
 	}
 	name := path.Base(r.o.FeatureDir) + "/"
-	_, task, planned := strings.Cut(message, "\nSpec-Task: "+name)
-	if !planned && !strings.Contains(message, "\nSpec-Vibe: "+name) {
+	task, ours := "", false
+	for _, kind := range []string{"Spec-Task", "Spec-Vibe", "Spec-Undo", "Spec-Skip"} {
+		if _, rest, ok := strings.Cut(message, "\n"+kind+": "+name); ok && !ours {
+			task, ours = rest, true
+		}
+	}
+	if !ours {
 		return nil
 	}
 	h, err := r.head(ctx)

@@ -68,7 +68,7 @@ func (r *run) recordSkipOnce(ctx context.Context, ids []string, channel, reason 
 		return fmt.Errorf("committing the skip: %v", err)
 	}
 	fault("skip-commit")
-	if err := r.advance(ctx, h.commit, commit, files); err != nil {
+	if err := r.advanceMarked(ctx, "skip-"+ids[0], h.commit, commit, files); err != nil {
 		return err
 	}
 	fault("skipped")

@@ -75,7 +75,7 @@ func (r *run) undo(ctx context.Context, id string) (*Undone, error) {
 		return nil, err
 	}
 	fault("undo-commit")
-	if err := r.advance(ctx, h.commit, commit, files); err != nil {
+	if err := r.advanceMarked(ctx, "undo-"+id, h.commit, commit, files); err != nil {
 		return nil, err
 	}
 	fault("undone")
