@@ -16,6 +16,7 @@ type repository interface {
 	Tree(ctx context.Context, commit string) (string, error)
 	Parent(ctx context.Context, commit string) (string, error)
 	Message(ctx context.Context, commit string) (string, error)
+	Log(ctx context.Context, trailer, revs string) ([]git.Ref, error)
 	ReadFile(ctx context.Context, treeish, name string) ([]byte, error)
 	Snapshot(ctx context.Context, treeish string, paths ...string) (fs.FS, error)
 	Changes(ctx context.Context, from, to string) ([]git.Change, error)

@@ -252,6 +252,10 @@ func normal(data []byte) []byte { return bytes.ReplaceAll(data, []byte("\r\n"), 
 
 // Landings lists the landing commits of a feature in the history of the head, oldest first; Name is the task.
 func Landings(ctx context.Context, repo *git.Repo, feature string) ([]git.Ref, error) {
+	return landingsOf(ctx, realGit{repo}, feature)
+}
+
+func landingsOf(ctx context.Context, repo repository, feature string) ([]git.Ref, error) {
 	all, err := repo.Log(ctx, "Spec-Task", "HEAD")
 	if err != nil {
 		return nil, fmt.Errorf("looking for landings: %v", err)

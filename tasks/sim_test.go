@@ -77,6 +77,7 @@ type story struct {
 	gaps       int  // runs after which the user is at work
 	edits      bool // the user edits the specification too
 	nobody     bool // questions and gates find nobody, now and then
+	undos      int  // tasks that the user takes back after they landed
 }
 
 // newStory draws each thing from a source of its own: one that is added later leaves the stories of kept seeds as they are.
@@ -123,6 +124,9 @@ func newStory(seed uint64) *story {
 		s.branch = "landings"
 	}
 	s.nobody = roll(3, "nobody") == 0
+	if s.branch == "" && !s.edits && roll(4, "takes back") == 0 {
+		s.undos = 1 + roll(2, "undos")
+	}
 	return s
 }
 
@@ -168,18 +172,19 @@ func (s *story) can() (can, fail, block []string) {
 // A simulation is a story that is being run.
 type simulation struct {
 	*story
-	w        *world
-	o        Options
-	calmly   bool // nothing disturbs any more
-	answered map[string]bool
-	asked    map[string]bool // open questions
-	request  map[string]bool // tasks for which a change was requested
-	notes    map[string]string
-	words    []string          // messages of the user's commits, which have to stay in the history
-	mess     map[string][]byte // files that the user left uncommitted
-	retitled map[string]bool
-	left     map[string]bool // tasks that the user skipped for good
-	wrong    []string
+	w         *world
+	o         Options
+	calmly    bool // nothing disturbs any more
+	answered  map[string]bool
+	asked     map[string]bool // open questions
+	request   map[string]bool // tasks for which a change was requested
+	notes     map[string]string
+	words     []string          // messages of the user's commits, which have to stay in the history
+	mess      map[string][]byte // files that the user left uncommitted
+	retitled  map[string]bool
+	left      map[string]bool // tasks that the user skipped for good
+	takenBack bool
+	wrong     []string
 }
 
 func (p *simulation) fault(format string, args ...any) {
@@ -441,7 +446,13 @@ func (p *simulation) perform(ctx context.Context) {
 			crashAt, crashIn = p.power(chance(p.seed, "crash", n))
 		}
 		p.calmly = crashAt == 0 && p.interrupts == 0 && p.disturbed == 0 && n > 6
-		if done := p.once(ctx, crashAt, crashIn); done && p.crashes == 0 && p.interrupts == 0 && p.disturbed == 0 {
+		done := p.once(ctx, crashAt, crashIn)
+		if p.undos > 0 && (done || chance(p.seed, "takes back now", n).IntN(3) == 0) {
+			p.undos--
+			p.takeBack(ctx, n)
+			done = false
+		}
+		if done && p.crashes == 0 && p.interrupts == 0 && p.disturbed == 0 {
 			p.settled()
 			return
 		}
@@ -517,6 +528,50 @@ func (p *simulation) once(ctx context.Context, crashAt int, crashIn string) (don
 		return false
 	}
 	return p.heard(report, err, stopped) && user == nil // what a user did last is for the next run
+}
+
+// takeBack is a process that undoes a task which has landed or was skipped for good: it ends, is refused, or loses power.
+func (p *simulation) takeBack(ctx context.Context, n int) {
+	time.Sleep(3 * time.Second)
+	r := chance(p.seed, "undo", n)
+	data, _ := p.w.read(p.w.refs[p.w.head], simLock)
+	lock, _ := trace.ParseLock(data)
+	ids := slices.Sorted(maps.Keys(lock.Outcomes()))
+	if len(ids) == 0 {
+		return
+	}
+	id := ids[r.IntN(len(ids))]
+	crashAt, crashIn := 0, ""
+	if r.IntN(2) == 0 {
+		if crashAt, crashIn = p.power(r); crashIn == "" {
+			crashAt = 1 + r.IntN(30)
+		}
+	}
+	size, log := 0, ""
+	p.w.boot(crashAt, crashIn, func() { log, size = p.log() })
+	p.takenBack = true
+	out, err := Undo(ctx, p.o, id)
+	p.w.mu.Lock()
+	defer p.w.mu.Unlock()
+	p.w.say("undo", "of %s ended: %v", id, err)
+	var stop *stopped
+	var red *Red
+	switch {
+	case p.w.dead:
+		p.cutLog(log, size)
+	case errors.As(err, &red), errors.As(err, &stop) && (strings.Contains(stop.why, "would lose later work") || strings.Contains(stop.why, "has not landed")):
+	case stop != nil:
+		p.mend(stop.why)
+	case err != nil:
+		p.fault("undo ended with %v", err)
+	default:
+		head := p.w.trees[p.w.commits[p.w.refs[p.w.head]].tree]
+		for _, id := range out.Tasks {
+			if head["t"+id+".txt"] != "" {
+				p.fault("task %s is taken back, and its file is there", id)
+			}
+		}
+	}
 }
 
 // log is the log of the run that began last, with its size.
@@ -674,7 +729,7 @@ func (p *simulation) settled() {
 			}
 			lands = false
 		}
-		if n := len(landings[t.id]); lands && (n == 0 || n > 1 && !p.edits) || !lands && n > 0 {
+		if n := len(landings[t.id]); lands && (n == 0 || n > 1 && !p.edits && !p.takenBack) || !lands && n > 0 {
 			p.fault("task %s has landed %d times", t.id, n)
 		}
 		ticked, fact := feature.Task(t.id).State == spec.Done, lock.Task(t.id) != nil && lock.Task(t.id).Landed != nil
@@ -748,6 +803,9 @@ func (p *simulation) nothingLost(landed string) {
 		}
 	}
 	for name, text := range p.notes {
+		if p.takenBack && text == "amended\n" && files[name] == "" {
+			continue // amended into a landing that was undone, which reverts the commit, as git revert has it
+		}
 		if string(w.blobs[files[name]]) != text {
 			p.fault("the user's committed %s is lost", name)
 		}

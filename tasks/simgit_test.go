@@ -297,6 +297,22 @@ func (w simGit) Message(ctx context.Context, commit string) (text string, err er
 	return text, err
 }
 
+func (w simGit) Log(ctx context.Context, trailer, revs string) (found []git.Ref, err error) {
+	err = w.look(ctx, "log "+revs, func() error {
+		line := w.ancestors(w.refs[w.head])
+		slices.Reverse(line)
+		for _, id := range line {
+			for text := range strings.Lines(w.commits[id].message) {
+				if value, ok := strings.CutPrefix(strings.TrimSpace(text), trailer+": "); ok {
+					found = append(found, git.Ref{Name: value, Commit: id})
+				}
+			}
+		}
+		return nil
+	})
+	return found, err
+}
+
 func (w *world) read(treeish, name string) ([]byte, error) {
 	files, err := w.files(treeish)
 	if err != nil {

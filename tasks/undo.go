@@ -126,7 +126,7 @@ func dependents(h *head, id string) []string {
 // revert takes the code of landings out of the head's tree, latest first. Each is a merge whose base is the landing, so
 // that what came later stays.
 func (r *run) revert(ctx context.Context, h *head, ids []string) (tree string, landings []git.Ref, err error) {
-	all, err := Landings(ctx, r.o.Repo, h.feature.Name)
+	all, err := landingsOf(ctx, r.git, h.feature.Name)
 	if err != nil {
 		return "", nil, err
 	}
