@@ -625,6 +625,9 @@ func (p *Prover) asIs(ctx context.Context, g *group, r *Result) ([]block, []*gro
 		if r.Flaky {
 			r.Reason = "its test fails now and then: " + words
 		}
+		for _, hint := range p.policy(p.Temp).Refused(out) {
+			r.Reason += "\n" + hint
+		}
 		return nil, nil, nil
 	}
 	g.own = took

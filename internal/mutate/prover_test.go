@@ -244,4 +244,10 @@ func TestScripts(t *testing.T) {
 	if process := prove("TestProcess"); process.Level != mutate.Bites {
 		t.Errorf("a test that starts a process: %s (%s), %d of %d noticed", process.Level, process.Reason, process.Killed(), len(process.Verdicts))
 	}
+	if _, ok := sandbox.Available(); !ok {
+		return
+	}
+	if elsewhere := prove("TestElsewhere"); elsewhere.Level != mutate.None || !strings.Contains(elsewhere.Reason, "the sandbox closes /var/tmp/of-a-test") {
+		t.Errorf("a test that the sandbox keeps from writing: %s (%s)", elsewhere.Level, elsewhere.Reason)
+	}
 }

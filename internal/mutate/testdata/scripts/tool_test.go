@@ -62,3 +62,11 @@ func TestProcess(t *testing.T) {
 		t.Errorf("%q, %d", out, code)
 	}
 }
+
+// TestElsewhere writes where a sandbox does not let it.
+func TestElsewhere(t *testing.T) {
+	if err := os.Mkdir("/var/tmp/of-a-test-that-writes-elsewhere", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	os.Remove("/var/tmp/of-a-test-that-writes-elsewhere")
+}
