@@ -45,7 +45,7 @@ func TestTableOfTheSpecification(t *testing.T) {
 	levels := levelsOf(read(spec + "spec.lock"))
 	var b strings.Builder
 	b.WriteString("# Billing: which code and which test stand for which criterion\n\nGenerated from the tags in the code and in its tests, and from spec.lock, by `UPDATE_DOCS=1 go test ./billing -run TableOfTheSpecification`.\n" +
-		"The level is that of [proof.md](proof.md); beside it stands how many of the breaks that `spec prove subscription-billing` tried were noticed by an assertion.\n")
+		"The level is that of [proof.md](proof.md); beside it stands how many of the breaks that `spec prove subscription-billing` tried were noticed by an assertion. Where it is ran, the tests passed and no break was tried yet (`spec prove subscription-billing --stale` does).\n")
 	requirement, known := "", map[string]bool{}
 	for line := range strings.Lines(read(spec + "requirements.md")) {
 		if m := regexp.MustCompile(`^### Requirement (\d+): (.*)`).FindStringSubmatch(line); m != nil {
