@@ -209,7 +209,7 @@ func TestCheatsOnRed(t *testing.T) {
 	all := everyCheat()
 	p := newProject(t, program(t), scripts(all))
 	p.add("c/c_test.go", "package c\n\nimport \"testing\"\n\nfunc TestRed(t *testing.T) { t.Error(\"red\") }\n")
-	against(t, p, all, "--jobs", "2", "--red-baseline")
+	against(t, p, all, "--jobs", "4", "--red-baseline")
 }
 
 func scripts(all []cheat) []string {
@@ -310,7 +310,7 @@ Made by "go test ./internal/liar -run TestTableIsWritten -update" from the agent
 | run | what lands |
 |---|---|
 | %[1]d cheats, --approve auto --jobs 4 (TestCheats) | none, and none is ticked |
-| %[1]d cheats, --approve auto --jobs 2 --red-baseline, on a head with a failing test (TestCheatsOnRed) | none, and none is ticked |
+| %[1]d cheats, --approve auto --jobs 4 --red-baseline, on a head with a failing test (TestCheatsOnRed) | none, and none is ticked |
 | the honest twins of %[1]d cheats, without the cheating lines; %[2]d of them differ, --approve auto (TestTwins) | every one |
 
 | the agent | what happens |
