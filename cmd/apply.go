@@ -161,7 +161,7 @@ func (a *app) mayApply(ctx context.Context, repo *git.Repo, t *target, name stri
 	}
 	dirty = slices.DeleteFunc(dirty, func(p string) bool { return p == path.Join(dir, tasks.LockFile) && a.onlyRuns(ctx, repo, t, p) })
 	if len(dirty) > 0 {
-		return undecided(fmt.Sprintf("git add %[1]s && git commit %[1]s", dir), "the specification in the checkout is not the committed one: %s", strings.Join(dirty, ", "))
+		return undecided(fmt.Sprintf("git add %[1]s && git commit %[1]s", spec.Typed(dir)), "the specification in the checkout is not the committed one: %s", strings.Join(dirty, ", "))
 	}
 	for _, u := range tasks.Approved(t.feature, t.lock) {
 		err := fmt.Errorf("%s: %s %s", t.feature.Name, u.Stage, u.Why)

@@ -182,7 +182,7 @@ func (a *app) recordApproval(ctx context.Context, repo *git.Repo, t *target, sta
 	}
 	message := fmt.Sprintf("%s: approve %s\n", t.feature.Name, stage)
 	if err := repo.Commit(ctx, message, paths...); err != nil {
-		return undecided("git commit "+t.feature.Dir, "the approval is in %s but could not be committed: %v", lockPath, err)
+		return undecided("git commit "+spec.Typed(t.feature.Dir), "the approval is in %s but could not be committed: %v", lockPath, err)
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"spec.example/spec/plan"
+	"spec.example/spec/spec"
 )
 
 type planOptions struct {
@@ -120,7 +121,7 @@ func (a *app) checkPlan(p *plan.Plan, file string) error {
 		return undecided("spec plan --out FILE", "%s is no saved plan", file)
 	}
 	now := planned(p)
-	again := fmt.Sprintf("spec plan %s --out %s", p.Feature.Name, file)
+	again := fmt.Sprintf("spec plan %s --out %s", spec.Typed(p.Feature.Name), file)
 	if saved.Feature != now.Feature {
 		return undecided(again, "the saved plan is for %s", saved.Feature)
 	}

@@ -118,7 +118,7 @@ func (a *app) prove(ctx context.Context, name string, o proveOptions) error {
 		}
 		named := slices.ContainsFunc(t.feature.Criteria(), func(c *spec.Requirement) bool { return slices.Contains(o.criterion, c.ID) })
 		if len(o.criterion) > 0 && !named && len(targets) == 1 {
-			return undecided("spec show "+t.feature.Name, "no criterion %s in %s", strings.Join(o.criterion, ", "), t.feature.Name)
+			return undecided("spec show "+spec.Typed(t.feature.Name), "no criterion %s in %s", strings.Join(o.criterion, ", "), t.feature.Name)
 		}
 		hollow = hollow || slices.ContainsFunc(r.Criteria, func(c provenCriterion) bool {
 			return c.Aged || len(c.Tests) > 0 && c.Level != mutate.Bites && !(c.Level == mutate.Ran && c.Reason == "") || len(c.Unnoticed) > 0
@@ -399,7 +399,7 @@ func (a *app) recordProof(t *target, c *spec.Requirement, index *trace.Index, li
 		return false
 	}
 	if o.replay == "" && !fits(fact, c, index.Tests(t.feature.Name, c.ID)) {
-		line.Unwritten = "its tests, or its words, are not those that the lock saw pass: spec verify " + t.feature.Name
+		line.Unwritten = "its tests, or its words, are not those that the lock saw pass: spec verify " + spec.Typed(t.feature.Name)
 		return false
 	}
 	if fact == nil {

@@ -14,6 +14,7 @@ import (
 
 	"spec.example/spec/internal/agent"
 	"spec.example/spec/internal/sandbox"
+	"spec.example/spec/spec"
 )
 
 // An app is one call of the program: its world and the global flags.
@@ -126,14 +127,19 @@ func version() string {
 
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
-		Use:               "spec",
-		Short:             "From a sentence to software that is proven to do what was agreed",
-		Version:           version(),
-		SilenceErrors:     true,
-		SilenceUsage:      true,
-		Args:              noVerb,
-		RunE:              func(c *cobra.Command, _ []string) error { return c.Help() },
-		PersistentPreRunE: func(*cobra.Command, []string) error { return a.globals() },
+		Use:           "spec",
+		Short:         "From a sentence to software that is proven to do what was agreed",
+		Version:       version(),
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          noVerb,
+		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
+		PersistentPreRunE: func(c *cobra.Command, args []string) error {
+			if words := strings.Fields(c.Use); len(words) > 1 && len(args) > 0 && strings.Trim(words[1], "[]") == "FEATURE" {
+				args[0] = spec.Typed(args[0]) // what hints say can be typed as it stands
+			}
+			return a.globals()
+		},
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
 	flags := root.PersistentFlags()

@@ -297,7 +297,7 @@ func standingLines(list []standing, width int) []string {
 		out = append(out, row(fromEnd(s.name, name), s.Stage, s.marks(), s.progress(), s.nextUp(), s.findings()))
 		for n, b := range s.Blocked {
 			if n == mostBlock && len(s.Blocked) > n+1 {
-				out = append(out, fmt.Sprintf("  ! and %d more; spec plan %s", len(s.Blocked)-n, s.name))
+				out = append(out, fmt.Sprintf("  ! and %d more; spec plan %s", len(s.Blocked)-n, spec.Typed(s.name)))
 				break
 			}
 			out = append(out, plan.Cut("  ! "+clean(b.Task+" waits for "+b.By), width))

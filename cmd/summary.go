@@ -256,7 +256,7 @@ func (s *summary) open(t *target) error {
 		case "none":
 			s.OpenQuestions = append(s.OpenQuestions, "criterion "+c.ID+" has no proof")
 		case "stale":
-			s.OpenQuestions = append(s.OpenQuestions, "criterion "+c.ID+": what ran was another test, or of other words: spec verify "+s.Feature)
+			s.OpenQuestions = append(s.OpenQuestions, "criterion "+c.ID+": what ran was another test, or of other words: spec verify "+spec.Typed(s.Feature))
 		case "covers":
 			s.OpenQuestions = append(s.OpenQuestions, "criterion "+c.ID+": its tests noticed no break of the code")
 		case "aged":
@@ -347,7 +347,7 @@ func (s *summary) text() string {
 
 func (s *summary) testLines() []string {
 	if !s.Measured {
-		return []string{"not run on this code here: spec verify " + s.Feature}
+		return []string{"not run on this code here: spec verify " + spec.Typed(s.Feature)}
 	}
 	var lines []string
 	for _, x := range s.Suites {

@@ -261,7 +261,7 @@ func (a *app) verifyFeature(ctx context.Context, repo *git.Repo, t *target, run 
 			return v, err
 		}
 		if err := repo.Commit(ctx, t.feature.Name+": record verified tests\n", path.Join(root, file)); err != nil {
-			return v, undecided("git commit "+file, "%v", err)
+			return v, undecided("git commit "+spec.Typed(file), "%v", err)
 		}
 	}
 	return v, nil

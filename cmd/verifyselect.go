@@ -56,7 +56,7 @@ func (a *app) selectTests(ctx context.Context, targets []*target, o verifyOption
 		}
 	}
 	if !known && o.criterion != "" {
-		return s, undecided("spec show "+targets[0].feature.Name, "no criterion %s in %s", o.criterion, targets[0].feature.Name)
+		return s, undecided("spec show "+spec.Typed(targets[0].feature.Name), "no criterion %s in %s", o.criterion, targets[0].feature.Name)
 	}
 	return s, nil
 }

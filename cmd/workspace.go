@@ -67,7 +67,7 @@ func (a *app) open(name string) (*target, error) {
 	if info, err := os.Stat(file); err == nil && (strings.ContainsAny(name, `/\.`) || !info.IsDir()) {
 		return a.openPath(root, file)
 	}
-	loc, err := spec.Locate(rooted(root), ".", filepath.ToSlash(name))
+	loc, err := spec.Locate(rooted(root), ".", filepath.ToSlash(spec.Untyped(name)))
 	if err != nil {
 		return nil, undecided("spec list", "%v", err)
 	}
@@ -115,7 +115,7 @@ func (a *app) read(root, dir string) (*target, error) {
 	lock, problems := trace.ParseLock(data)
 	for _, p := range problems {
 		t.diags = append(t.diags, spec.Diagnostic{Code: "SPEC501", Severity: spec.Error, File: path.Join(t.feature.Dir, tasks.LockFile), Line: p.Line, Feature: t.feature.Name,
-			Message: p.Message, Hint: "spec verify " + t.feature.Name})
+			Message: p.Message, Hint: "spec verify " + spec.Typed(t.feature.Name)})
 	}
 	t.lock = lock
 	settled := lock.Outcomes()

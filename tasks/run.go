@@ -323,7 +323,11 @@ func (r *run) obstacle(ctx context.Context) (why, hint string, err error) {
 	if err != nil || len(dirty) == 0 {
 		return "", "", err
 	}
-	return "uncommitted edits to " + strings.Join(dirty, ", "), "git commit " + strings.Join(dirty, " "), nil
+	typed := make([]string, len(dirty))
+	for i, name := range dirty {
+		typed[i] = spec.Typed(name)
+	}
+	return "uncommitted edits to " + strings.Join(dirty, ", "), "git commit " + strings.Join(typed, " "), nil
 }
 
 // baseline verifies the head once: what is red already cannot be told from what a task breaks.

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"spec.example/spec/internal/git"
+	"spec.example/spec/spec"
 )
 
 // Skip records in spec.lock that a person leaves tasks out, as one commit. What depends on them no longer waits. The
@@ -46,7 +47,7 @@ func (r *run) recordSkipOnce(ctx context.Context, ids []string, channel, reason 
 	lock := h.lock.Clone()
 	for _, id := range ids {
 		if old := lock.Task(id); old != nil && old.Landed != nil {
-			return &stopped{why: fmt.Sprintf("task %s has landed", id), hint: fmt.Sprintf("spec undo %s %s", path.Base(r.o.FeatureDir), id)}
+			return &stopped{why: fmt.Sprintf("task %s has landed", id), hint: fmt.Sprintf("spec undo %s %s", spec.Typed(path.Base(r.o.FeatureDir)), id)}
 		}
 		lock.Skip(id, channel, r.o.Who, reason)
 	}

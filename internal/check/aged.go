@@ -33,6 +33,6 @@ func (s *subject) aging() {
 		if now == "" || now == trace.BittenCode(facts.Bites) {
 			continue
 		}
-		s.report("SPEC309", r.File, r.Line, r.ID, fmt.Sprintf("criterion %s: the code changed since its tests noticed %s breaks", r.ID, kills), fmt.Sprintf("spec prove %s --criterion %s", s.feature.Name, r.ID))
+		s.report("SPEC309", r.File, r.Line, r.ID, fmt.Sprintf("criterion %s: the code changed since its tests noticed %s breaks", r.ID, kills), fmt.Sprintf("spec prove %s --criterion %s", spec.Typed(s.feature.Name), r.ID))
 	}
 }

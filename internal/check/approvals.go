@@ -44,7 +44,7 @@ func approvalRules() []Rule {
 //
 // spec:workflow/2.3
 func (s *subject) approvals() {
-	name := s.feature.Name
+	name := spec.Typed(s.feature.Name)
 	landed := ""
 	for _, t := range s.lock.Tasks {
 		if t.Landed != nil && landed == "" {
@@ -117,9 +117,9 @@ func (s *subject) unlike(stage spec.Stage) bool {
 // spec:workflow/2.3
 func (s *subject) stale(stage spec.Stage, doc *spec.Document, channel, who, date string) {
 	by := fmt.Sprintf("since %s approved the %s on %s", who, stage, date)
-	hint := fmt.Sprintf("look at the change, then: spec approve %s %s", s.feature.Name, stage)
+	hint := fmt.Sprintf("look at the change, then: spec approve %s %s", spec.Typed(s.feature.Name), stage)
 	if channel == "adopted" {
-		by, hint = fmt.Sprintf("since the %s were adopted", stage), "spec adopt "+s.feature.Name
+		by, hint = fmt.Sprintf("since the %s were adopted", stage), "spec adopt "+spec.Typed(s.feature.Name)
 	}
 	n := len(s.found)
 	add := func(line int, id, message string) {

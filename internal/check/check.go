@@ -226,7 +226,7 @@ func (s *subject) readLock() error {
 	lock, problems := trace.ParseLock(data)
 	s.lock = lock
 	for _, p := range problems {
-		s.report("SPEC501", s.lockFile(), p.Line, "", p.Message, "spec verify "+s.feature.Name)
+		s.report("SPEC501", s.lockFile(), p.Line, "", p.Message, "spec verify "+spec.Typed(s.feature.Name))
 	}
 	return nil
 }

@@ -106,7 +106,7 @@ func nearest(id string, ids []string) string {
 
 // ticks compares boxes with facts, for the leaves that have a box.
 func (s *subject) ticks() {
-	name := s.feature.Name
+	name := spec.Typed(s.feature.Name)
 	for _, leaf := range s.feature.Leaves() {
 		if leaf.BoxOffset < 0 {
 			continue
@@ -161,8 +161,8 @@ func (s *subject) due(id string) (due, weak bool) {
 //
 // spec:workflow/4.1
 func (s *subject) criterion(r *spec.Requirement) {
-	name := s.feature.Name
-	tests := s.index.Tests(name, r.ID)
+	name := spec.Typed(s.feature.Name)
+	tests := s.index.Tests(s.feature.Name, r.ID)
 	facts := s.lock.Criterion(r.ID)
 	verify := fmt.Sprintf("spec verify %s", name)
 	due, weak := s.due(r.ID)
@@ -170,7 +170,7 @@ func (s *subject) criterion(r *spec.Requirement) {
 	switch {
 	case len(tests) == 0 && s.feature.Defect(r):
 	case len(tests) == 0 && due && !recorded:
-		s.report("SPEC303", r.File, r.Line, r.ID, fmt.Sprintf("criterion %s is %s, and no test is tagged for it", r.ID, map[bool]string{false: "done", true: "not proven"}[s.proven]), fmt.Sprintf("write a test with the comment // spec:%s/%s", name, r.ID))
+		s.report("SPEC303", r.File, r.Line, r.ID, fmt.Sprintf("criterion %s is %s, and no test is tagged for it", r.ID, map[bool]string{false: "done", true: "not proven"}[s.proven]), fmt.Sprintf("write a test with the comment // spec:%s/%s", s.feature.Name, r.ID))
 		if weak {
 			s.severity(spec.Warning)
 		}
