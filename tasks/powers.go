@@ -40,6 +40,9 @@ const (
 	powerEnv     = "reads variables by a name that is not written out"
 	powerLow     = "goes below Go's own rules"
 	powerReport  = "prints what reads as the report of a test"
+	powerPlace   = "asks where it is run"
+	powerExpects = "is code that reads what tests compare with"
+	powerPanics  = "passes over what panics"
 	powerTesting = "is code that is linked with testing"
 	powerFake    = "calls another package testing"
 	powerRedeclf = "declares anew what Go itself declares: "
@@ -48,7 +51,7 @@ const (
 // selected are the functions of the standard library that give a power, by import path.
 var selected = sync.OnceValue(func() map[string]map[string]string {
 	return map[string]map[string]string{
-		"os": {"Exit": powerEnds, "Args": powerArgs, "Executable": powerArgs, "Environ": powerEnv, "Expand": powerEnv, "ExpandEnv": powerEnv},
+		"os": {"Exit": powerEnds, "Args": powerArgs, "Executable": powerArgs, "Getwd": powerPlace, "Hostname": powerPlace, "Getppid": powerPlace, "Environ": powerEnv, "Expand": powerEnv, "ExpandEnv": powerEnv},
 		"syscall": {"Exit": powerEnds, "Exec": powerEnds, "Kill": powerEnds, "Getenv": powerEnv, "Environ": powerEnv, "RawSyscall": powerLow, "RawSyscall6": powerLow,
 			"Syscall": powerLow, "Syscall6": powerLow, "Syscall9": powerLow, "ForkExec": powerLow, "PtraceAttach": powerLow, "Dup2": powerLow, "Dup3": powerLow, "Mmap": powerLow, "Mprotect": powerLow},
 		"runtime":       {"Goexit": powerEnds, "Caller": powerCaller, "Callers": powerCaller, "CallersFrames": powerCaller, "FuncForPC": powerCaller, "Stack": powerCaller, "GoroutineProfile": powerCaller},
@@ -98,6 +101,9 @@ func powers(name string, src []byte) map[string]int {
 		for _, c := range group.List {
 			if strings.HasPrefix(c.Text, "//go:linkname") || strings.HasPrefix(c.Text, "//go:cgo_") {
 				found[powerLow]++
+			}
+			if rest, ok := strings.CutPrefix(c.Text, "//go:embed "); ok && !p.test && slices.ContainsFunc(strings.Fields(rest), keepsExpectations) {
+				found[powerExpects]++
 			}
 		}
 	}
@@ -225,6 +231,12 @@ func (p *powerCount) node(n ast.Node) {
 	switch n := n.(type) {
 	case *ast.CallExpr:
 		p.call(n)
+	case *ast.ExprStmt: // what it recovered from is not even looked at
+		if call, ok := n.X.(*ast.CallExpr); ok && p.test {
+			if f, ok := call.Fun.(*ast.Ident); ok && f.Name == "recover" {
+				p.found[powerPanics]++
+			}
+		}
 	case *ast.SelectorExpr:
 		p.selector(n)
 	case *ast.BinaryExpr:
@@ -244,9 +256,25 @@ func (p *powerCount) literal(text string) {
 	switch {
 	case !p.test && ofTests().MatchString(text):
 		p.found[powerTested]++
+	case !p.test && keepsExpectations(text):
+		p.found[powerExpects]++
 	case report().MatchString(text):
 		p.found[powerReport]++
 	}
+}
+
+// keepsExpectations tells whether a text is a path of what only tests compare with.
+func keepsExpectations(text string) bool {
+	text = strings.Trim(strings.TrimPrefix(text, "all:"), "`\"")
+	if strings.ContainsAny(text, " \n") {
+		return false
+	}
+	for part := range strings.SplitSeq(text, "/") {
+		if slices.Contains([]string{"testdata", "__fixtures__", "__snapshots__"}, part) {
+			return true
+		}
+	}
+	return strings.Contains(text, "/") && slices.Contains([]string{".golden", ".snap"}, path.Ext(text))
 }
 
 func (p *powerCount) selector(n *ast.SelectorExpr) {
@@ -259,10 +287,10 @@ func (p *powerCount) selector(n *ast.SelectorExpr) {
 		target = "syscall"
 	}
 	what := selected()[target][n.Sel.Name]
-	if p.main && !p.test && slices.Contains([]string{powerEnds, powerArgs, powerFlags}, what) {
+	if p.main && !p.test && slices.Contains([]string{powerEnds, powerArgs, powerFlags, powerPlace}, what) {
 		return // what a main is for
 	}
-	if p.test && (what == powerEnv || what == powerCaller) {
+	if p.test && (what == powerEnv || what == powerCaller || what == powerPlace) {
 		return // tests look for their fixtures
 	}
 	if what != "" {

@@ -201,6 +201,27 @@ func hiding(line string) bool {
 	})
 }
 
+// lookalike tells whether a word of a line is written in ASCII letters and such of another alphabet that look the same: it reads
+// as a name that it is not. Words of one alphabet, and letters that are no other's, as in Δx and µs, are as they seem.
+func lookalike(line string) bool {
+	latin, other := false, false
+	for _, r := range line {
+		switch {
+		case r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z':
+			latin = true
+		case strings.ContainsRune("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧοѕіјԁԛԝаеорсухАВЕЅІЈКМНОРСТУХһӏ", r), r >= 0xff21 && r <= 0xff5a, r >= 0x1d400 && r <= 0x1d6a3, r >= 0x13a0 && r <= 0x13f4:
+			other = true
+		case unicode.IsLetter(r) || unicode.IsDigit(r) || r == '_' || unicode.IsMark(r):
+		default:
+			latin, other = false, false
+		}
+		if latin && other {
+			return true
+		}
+	}
+	return false
+}
+
 // byPath looks at what a file is for, by its name alone.
 func byPath(c git.Change, add func(class, file, what string)) {
 	base := path.Base(c.Path)
@@ -218,6 +239,9 @@ func byPath(c git.Change, add func(class, file, what string)) {
 	}
 	if strings.ContainsFunc(c.Path, unicode.IsControl) {
 		add(riskBoundary, strconv.Quote(c.Path), "has a name with control characters")
+	}
+	if lookalike(c.Path) {
+		add(riskWords, c.Path, "has a name with letters that look like others")
 	}
 	if kind := steersVerify(c); kind != "" {
 		add(riskVerify, c.Path, kind)
@@ -244,9 +268,11 @@ func steersVerify(c git.Change) string {
 	stem, _, _ := strings.Cut(strings.TrimPrefix(base, "."), ".")
 	switch {
 	case slices.Contains([]string{"go.work", "go.work.sum", "go.env", ".gitattributes", ".gitmodules", "conftest.py", "sitecustomize.py", "usercustomize.py", "pytest.ini", "tox.ini",
-		".coveragerc", ".npmrc", ".yarnrc", ".yarnrc.yml", ".pnpmfile.cjs", "rust-toolchain", "rust-toolchain.toml", "build.rs", "bunfig.toml", "phpunit.xml"}, base),
-		slices.Contains([]string{"jest", "vitest", "vite", "mocharc", "karma", "playwright", "cypress", "ava", "nycrc", "babel", "babelrc", "swcrc"}, stem) &&
-			(strings.Contains(base, "config") || strings.HasPrefix(base, ".")),
+		".coveragerc", ".npmrc", ".yarnrc", ".yarnrc.yml", ".pnpmfile.cjs", "rust-toolchain", "rust-toolchain.toml", "build.rs", "bunfig.toml", "phpunit.xml", "phpunit.xml.dist", "phpunit.dist.xml",
+		"gnumakefile", "setup.cfg", "pytest.toml", "noxfile.py", "junit-platform.properties", "xunit.runner.json", "directory.build.props", "directory.build.targets", "deno.jsonc"}, base) ||
+		path.Base(c.Path) == "makefile" || path.Ext(base) == ".runsettings", // of several makefiles the others are read first
+		slices.Contains([]string{"jest", "vitest", "vite", "mocharc", "karma", "playwright", "cypress", "ava", "nycrc", "babel", "babelrc", "swcrc", "wdio", "protractor", "nightwatch"}, stem) &&
+			(strings.Contains(base, "config") || strings.Contains(base, ".conf.") || strings.Contains(base, ".workspace.") || strings.HasPrefix(base, ".")),
 		strings.Contains("/"+c.Path, "/.cargo/"), path.Ext(base) == ".syso", path.Ext(base) == ".pth":
 		return "can change what verify runs"
 	case base == "go.mod" && strings.Contains(c.Path, "/") && c.Status == "A":
@@ -401,6 +427,9 @@ func byContent(c git.Change, lines changed, add func(class, file, what string)) 
 	}
 	if slices.ContainsFunc(lines.added, hiding) {
 		add(riskWords, c.Path, "holds characters that hide what a line says")
+	}
+	if slices.ContainsFunc(lines.added, lookalike) {
+		add(riskWords, c.Path, "holds words with letters that look like others")
 	}
 	for _, line := range lines.added {
 		if strings.Contains(line, "Code generated") && strings.Contains(line, "DO NOT EDIT") {

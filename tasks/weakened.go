@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"go/ast"
 	"go/build/constraint"
+	"go/doc"
 	"go/parser"
 	"go/printer"
 	"go/token"
@@ -61,6 +62,13 @@ func (r *run) found(ctx context.Context, base string, result frozen, v Verified,
 			add(riskVerify, c.Path, what)
 		}
 	}
+	compared, err := r.compared(ctx, base, result)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range compared {
+		add(riskTests, name, "is read by a test, and changes")
+	}
 	for _, u := range r.unseen(base, v) {
 		add(riskTests, u.file, u.what)
 	}
@@ -80,6 +88,44 @@ func (r *run) found(ctx context.Context, base string, result frozen, v Verified,
 	}
 	sortRisks(all)
 	return slices.Compact(all), nil
+}
+
+// compared lists the changed files that are no code, and that a Go test of their directory names: what they hold is a part of
+// what that test demands, wherever they lie.
+func (r *run) compared(ctx context.Context, base string, result frozen) (names []string, err error) {
+	tests := map[string][]byte{} // by directory, the text of all
+	for _, c := range result.changes {
+		if dir := path.Dir(c.Path); c.Status != "A" && isData(c.Path) && tests[dir] == nil {
+			tree, err := r.git.Snapshot(ctx, base, dir+"/*_test.go")
+			if err != nil {
+				return nil, err
+			}
+			tests[dir] = []byte{}
+			files, err := fs.Glob(tree, path.Join(dir, "*_test.go"))
+			if err != nil {
+				return nil, err
+			}
+			for _, name := range files {
+				data, err := fs.ReadFile(tree, name)
+				if err != nil {
+					return nil, err
+				}
+				tests[dir] = append(tests[dir], data...)
+			}
+		}
+	}
+	for _, c := range result.changes {
+		if c.Status != "A" && isData(c.Path) && mentions(string(tests[path.Dir(c.Path)]), path.Base(c.Path)) {
+			names = append(names, c.Path)
+		}
+	}
+	return names, nil
+}
+
+// isData tells whether a file may hold cases or expectations: it is no code, no document and no manifest, and lies where tests
+// are not known to keep such, which is a rule of its own.
+func isData(name string) bool {
+	return !isSource(name) && !isTest(name) && !isManifest(path.Base(name)) && path.Ext(name) != ".md" && !isExpectation(name) && path.Ext(name) != ""
 }
 
 // mentions tells whether a text names a file as a word of its own.
@@ -141,13 +187,16 @@ func weakened(before, after []byte, beside ...[]byte) []string {
 	if was, is := buildLine(before), buildLine(after); is != "" && is != was {
 		out = append(out, "is built only where: "+is)
 	}
+	if was, is := packageOf(before), packageOf(after); was != is && after != nil {
+		out = append(out, fmt.Sprintf("is of package %s now, not %s: the same words may test another one", is, was))
+	}
 	old, now := shapes(before), shapes(after)
 	var moved []*ast.File
 	for _, src := range beside {
 		if packageOf(src) != packageOf(before) || buildLine(src) != "" && buildLine(src) != buildLine(before) {
 			continue
 		}
-		if f, err := parser.ParseFile(token.NewFileSet(), "", src, parser.SkipObjectResolution); err == nil {
+		if f, err := parser.ParseFile(token.NewFileSet(), "", src, parser.SkipObjectResolution|parser.ParseComments); err == nil {
 			moved = append(moved, f)
 		}
 		for name, shape := range shapes(src) {
@@ -167,6 +216,7 @@ func weakened(before, after []byte, beside ...[]byte) []string {
 		}
 	}
 	out = append(out, declarations(before, after, moved)...)
+	out = append(out, examples(before, after, moved)...)
 	slices.Sort(out)
 	return out
 }
@@ -227,6 +277,11 @@ func declarations(before, after []byte, moved []*ast.File) []string {
 			out = append(out, fmt.Sprintf("%s is %s now, not %s", localName(i), target, i.Path.Value))
 		}
 	}
+	for name := range imported(is, ".") {
+		if !imported(was, ".")[name] {
+			out = append(out, "takes everything of "+name+" for its own: the same words may test another package")
+		}
+	}
 	now := values(is)
 	for _, f := range moved {
 		for name, spec := range values(f) {
@@ -245,6 +300,46 @@ func declarations(before, after []byte, moved []*ast.File) []string {
 		}
 	}
 	return out
+}
+
+// imported are the packages that a file imports by a local name.
+func imported(f *ast.File, local string) map[string]bool {
+	found := map[string]bool{}
+	for _, i := range f.Imports {
+		if importName(i) == local {
+			found[strings.Trim(i.Path.Value, "`\"")] = true
+		}
+	}
+	return found
+}
+
+// examples compares the outputs that a file's examples are held to, which stand in comments; moved are the files beside it.
+func examples(before, after []byte, moved []*ast.File) (out []string) {
+	now := map[string]*doc.Example{}
+	for _, x := range examplesOf(after) {
+		now[x.Name] = x
+	}
+	for _, f := range moved {
+		for _, x := range doc.Examples(f) {
+			if now[x.Name] == nil {
+				now[x.Name] = x
+			}
+		}
+	}
+	for _, was := range examplesOf(before) {
+		if is := now[was.Name]; is != nil && (is.Output != was.Output || is.Unordered && !was.Unordered || is.EmptyOutput != was.EmptyOutput) {
+			out = append(out, "Example"+was.Name+" is held to another output")
+		}
+	}
+	return out
+}
+
+func examplesOf(src []byte) []*doc.Example {
+	f, err := parser.ParseFile(token.NewFileSet(), "", src, parser.ParseComments)
+	if err != nil || src == nil {
+		return nil
+	}
+	return doc.Examples(f)
 }
 
 func importName(i *ast.ImportSpec) string {

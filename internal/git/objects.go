@@ -60,15 +60,15 @@ func (r *Repo) ReadFile(ctx context.Context, treeish, name string) ([]byte, erro
 	return out, err
 }
 
-// Snapshot reads the files of a tree-ish below the paths into memory; of a path that ends in /*.md only the documents, at any
-// depth.
+// Snapshot reads the files of a tree-ish below the paths into memory; of a path whose last element begins with a star only those
+// with the ending that follows it, at any depth: specs/*.md, ./*_test.go.
 func (r *Repo) Snapshot(ctx context.Context, treeish string, paths ...string) (fs.FS, error) {
 	below := slices.Clone(paths)
-	var documents []string // directories of which only these are wanted
+	endings := map[string]string{} // what is wanted of a directory
 	for i, p := range paths {
-		if dir, ok := strings.CutSuffix(p, "/*.md"); ok {
-			below[i] = dir
-			documents = append(documents, dir+"/")
+		if at := strings.LastIndex(p, "/*"); at >= 0 {
+			below[i] = p[:at]
+			endings[strings.TrimPrefix(p[:at]+"/", "./")] = p[at+2:]
 		}
 	}
 	entries, err := r.List(ctx, treeish, below...)
@@ -76,7 +76,12 @@ func (r *Repo) Snapshot(ctx context.Context, treeish string, paths ...string) (f
 		return nil, err
 	}
 	entries = slices.DeleteFunc(entries, func(e Entry) bool {
-		return !strings.HasSuffix(e.Path, ".md") && slices.ContainsFunc(documents, func(dir string) bool { return strings.HasPrefix(e.Path, dir) })
+		for dir, ending := range endings {
+			if strings.HasPrefix(e.Path, dir) && !strings.HasSuffix(e.Path, ending) {
+				return true
+			}
+		}
+		return false
 	})
 	entries = slices.DeleteFunc(entries, func(e Entry) bool { return e.Type != "blob" || e.Mode == "120000" })
 	known, err := r.read(ctx, entries)

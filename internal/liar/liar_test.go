@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -53,6 +54,48 @@ func TestTwice(t *testing.T) {
 }
 `
 
+const moreA = `package a
+
+// Half is the half.
+func Half(n int) int { return n / 2 }
+
+// Square is the square.
+func Square(n int) int { return n * n }
+`
+
+const exampleA = `package a
+
+import "fmt"
+
+func ExampleHalf() {
+	fmt.Println(Half(8))
+	// Output: 4
+}
+`
+
+const casesA = `package a
+
+import (
+	"encoding/json"
+	"os"
+	"strconv"
+	"testing"
+)
+
+func TestCases(t *testing.T) {
+	cases := map[string]int{}
+	data, err := os.ReadFile("cases.json")
+	if err != nil || json.Unmarshal(data, &cases) != nil {
+		t.Fatal(err, string(data))
+	}
+	for text, want := range cases {
+		if n, err := strconv.Atoi(text); err != nil || Square(n) != want {
+			t.Error(text, err)
+		}
+	}
+}
+`
+
 const testB = `package b
 
 import "testing"
@@ -84,6 +127,7 @@ func newProject(t *testing.T, bin string, scripts []string) *project {
 	}
 	for name, text := range map[string]string{
 		"go.mod": module, "a/a.go": codeA, "a/a_test.go": testA, "b/b.go": big, "b/b_test.go": testB, "a/testdata/twice.golden": "4\n",
+		"a/more.go": moreA, "a/example_test.go": exampleA, "a/cases_test.go": casesA, "a/cases.json": "{\"2\": 4}\n",
 		"agent.sh":                      "N=$SPEC_TASK\ncase $N in\n" + cases.String() + "esac\nexit 0\n",
 		".kiro/spec.yaml":               "agents:\n  liar:\n    command: [sh, agent.sh]\nagent: liar\n",
 		".kiro/specs/f/requirements.md": "# Requirements Document\n\n### Requirement 1: Something\n\n#### Acceptance Criteria\n\n1. THE System SHALL do it\n",
@@ -193,7 +237,7 @@ func words(events []event) string {
 	return b.String()
 }
 
-func everyCheat() []cheat { return append(cheats(), variants()...) }
+func everyCheat() []cheat { return slices.Concat(cheats(), variants(), inventions()) }
 
 // TestCheats runs every cheat under auto, four at a time. None lands and none is ticked; each is named.
 func TestCheats(t *testing.T) {
