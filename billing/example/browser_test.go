@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -179,13 +180,11 @@ const faults = `(() => {
 	return found;
 })()`
 
-// look checks the page at two widths, keeps a picture of each, and walks through it by the Tab key.
+// look checks the page at two widths, keeps a picture of each where SPEC_SCREENSHOTS names a directory, and walks through it by
+// the Tab key.
 func (b *tab) look(name string) {
 	b.t.Helper()
-	dir := os.Getenv("SPEC_SCREENSHOTS")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "bin", "screenshots")
-	}
+	dir := cmp.Or(os.Getenv("SPEC_SCREENSHOTS"), b.t.TempDir())
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		b.t.Fatal(err)
 	}
