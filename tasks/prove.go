@@ -335,7 +335,7 @@ func (b *breaker) judge(ctx context.Context, p *Proof, br *Break, tree string) e
 	case overtime:
 		br.End, br.Said = trace.Overtime, ""
 	case !br.Built:
-		br.End, br.Said = trace.Stopped, firstLineOf(v.Failure)
+		br.End, br.Said = trace.Stopped, firstLine(strings.TrimSpace(v.Failure))
 	}
 	return nil
 }
@@ -366,9 +366,4 @@ func hunks(diff string) (text string, line int) {
 		line++
 	}
 	return text, line
-}
-
-func firstLineOf(s string) string {
-	line, _, _ := strings.Cut(strings.TrimSpace(s), "\n")
-	return line
 }
