@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"runtime/pprof"
 	"slices"
 	"strings"
 
@@ -32,22 +33,55 @@ const (
 
 // readHead reads the feature, its lock and its plan from a commit: what is not committed does not count.
 func (r *run) readHead(ctx context.Context, commit string) (*head, error) {
-	known := func() *head {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		if r.last != nil && r.last.commit == commit {
-			return r.last // nobody changes a head that was read
-		}
-		return nil
-	}
-	if h := known(); h != nil {
+	if h := r.knownHead(commit); h != nil {
 		return h, nil
 	}
 	r.reading.Lock() // after a landing all who work on something ask for the same new one at once
 	defer r.reading.Unlock()
-	if h := known(); h != nil {
+	if h := r.knownHead(commit); h != nil {
 		return h, nil
 	}
+	h, err := r.parseHead(ctx, commit)
+	if err != nil {
+		return nil, err
+	}
+	r.mu.Lock()
+	r.last = h
+	r.mu.Unlock()
+	return h, nil
+}
+
+// knownHead is a head that was read before: nobody changes one.
+func (r *run) knownHead(commit string) *head {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.next != nil && r.next.commit == commit {
+		r.last, r.next = r.next, nil
+	}
+	if r.last != nil && r.last.commit == commit {
+		return r.last
+	}
+	return nil
+}
+
+// readAhead reads a commit that the branch is about to be moved to, while git writes the checkout: whoever waits for the new head
+// has it then. The caller waits for it to end. What goes wrong here, goes wrong again for the one who asks.
+func (r *run) readAhead(ctx context.Context, commit string) (wait func()) {
+	done := make(chan struct{})
+	go pprof.Do(ctx, pprof.Labels("task", "next head"), func(ctx context.Context) {
+		defer close(done)
+		r.reading.Lock()
+		defer r.reading.Unlock()
+		if h, err := r.parseHead(ctx, commit); err == nil {
+			r.mu.Lock()
+			r.next = h
+			r.mu.Unlock()
+		}
+	})
+	return func() { <-done }
+}
+
+func (r *run) parseHead(ctx context.Context, commit string) (*head, error) {
 	fsys, err := r.git.Snapshot(ctx, commit, r.o.FeatureDir, r.inRoot(".kiro/steering"), r.inRoot(".kiro/steering.md"), r.inRoot("AGENTS.md"), r.inRoot(".kiro/powers/*.md"))
 	if err != nil {
 		return nil, fmt.Errorf("reading %s at %s: %v", r.o.FeatureDir, commit, err)
@@ -76,9 +110,6 @@ func (r *run) readHead(ctx context.Context, commit string) (*head, error) {
 			}
 		}
 	}
-	r.mu.Lock()
-	r.last = h
-	r.mu.Unlock()
 	return h, nil
 }
 

@@ -144,7 +144,10 @@ func (r *run) landOnce(ctx context.Context, s *slot, a approved) error {
 		return err
 	}
 	fault("landing-ref")
-	if err := r.advance(ctx, h.commit, commit, d.files); err != nil {
+	ready := r.readAhead(ctx, commit)
+	err = r.advance(ctx, h.commit, commit, d.files)
+	ready()
+	if err != nil {
 		return err
 	}
 	if h.commit == r.planned && t.Action != plan.Rerun {
@@ -316,8 +319,8 @@ func (r *run) checkLanding(ctx context.Context, s *slot, h *head, files map[stri
 	if r.o.Check == nil {
 		return nil
 	}
-	s.holds = ""
 	for name, data := range files {
+		s.over = append(s.over, name)
 		file := filepath.Join(s.check.Path(), filepath.FromSlash(name))
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 			return err
@@ -462,7 +465,7 @@ func (r *run) advance(ctx context.Context, from, to string, files map[string][]b
 	}
 	// A second Ctrl-C ends agents and tests at once, but not git while it writes the checkout: killed there, it would
 	// leave index.lock and half of the files behind.
-	err = r.moved(ctx, from, r.git.FastForward(context.WithoutCancel(ctx), to))
+	err = r.moved(ctx, from, r.git.FastForward(context.WithoutCancel(ctx), from, to))
 	var refused *git.Error
 	if errors.As(err, &refused) {
 		return &stopped{why: "the checkout stands in the way: " + strings.TrimSpace(refused.Stderr), hint: "git status; commit or stash what it names, then spec apply " + path.Base(r.o.FeatureDir)}

@@ -31,7 +31,7 @@ type repository interface {
 	InProgress() string
 	IndexLocked() bool
 	Dirty(ctx context.Context, paths ...string) ([]string, error)
-	FastForward(ctx context.Context, commit string) error
+	FastForward(ctx context.Context, from, to string) error
 	Add(ctx context.Context, paths ...string) error
 	HooksDir(ctx context.Context) string
 }
@@ -40,6 +40,7 @@ type repository interface {
 type checkout interface {
 	Path() string
 	Reset(ctx context.Context, treeish string, keep ...string) error
+	Move(ctx context.Context, from, to string, over ...string) error
 	Freeze(ctx context.Context, base string) (tree string, nested []string, err error)
 	Restore(ctx context.Context, base string, paths ...string) (string, error)
 	PutBack(ctx context.Context, base string, paths ...string) error

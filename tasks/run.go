@@ -49,6 +49,7 @@ type run struct {
 	mu      sync.Mutex                                            // what follows
 	reading turn                                                  // heads, one at a time
 	last    *head                                                 // the head that was read last
+	next    *head                                                 // one that a landing is about to move the branch to
 	trees   map[string]Verified
 	latest  []string                  // of trees, the oldest first
 	seen    map[string]*trace.Results // by commit: what ran there

@@ -670,7 +670,7 @@ func (w simGit) Add(ctx context.Context, paths ...string) error {
 
 // FastForward does what git merge --ff-only does, in git's order: it takes index.lock, checks, writes the files of the
 // checkout one by one, then the index, and the branch last. A power cut leaves what was done before it.
-func (w simGit) FastForward(ctx context.Context, commit string) error {
+func (w simGit) FastForward(ctx context.Context, _, commit string) error {
 	return w.step(ctx, fmt.Sprintf("fast-forward %.10s", commit), func(cut func(int) bool) error {
 		if cut(0) {
 			return nil
@@ -747,6 +747,27 @@ func (c *simCheckout) Reset(ctx context.Context, treeish string, keep ...string)
 		clear(c.work)
 		for name, id := range files {
 			c.work[name] = c.w.blobs[id]
+		}
+		c.staged = maps.Clone(files)
+		return nil
+	})
+}
+
+// Move believes what it is told of the directory, as git's does.
+func (c *simCheckout) Move(ctx context.Context, from, to string, over ...string) error {
+	return c.w.change(ctx, fmt.Sprintf("move %.10s to %.10s", from, to), func() error {
+		was, err := c.w.files(from)
+		if err != nil {
+			return err
+		}
+		files, err := c.w.files(to)
+		if err != nil {
+			return err
+		}
+		for _, name := range append(differing(was, files), over...) {
+			if delete(c.work, name); files[name] != "" {
+				c.work[name] = c.w.blobs[files[name]]
+			}
 		}
 		c.staged = maps.Clone(files)
 		return nil

@@ -25,7 +25,9 @@ type slot struct {
 	gitDir string   // a repository for the agent to look at: its objects are the user's, and it cannot write it
 	task   string   // whose work lies in the directory
 	base   string   // commit that the directory started from
-	holds  string   // tree that the verify checkout holds, where nothing can have changed it since
+	holds  string   // tree that the verify checkout holds, where nothing can have changed it since but a landing:
+	over   []string // the files that it wrote there
+	open   bool     // what ran there could write more than it was seen to: a look at every file has to tell
 	setup  string   // hash of what the setup command last ran on in the verify checkout
 }
 

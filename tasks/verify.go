@@ -88,6 +88,7 @@ func (r *run) verifyBy(ctx context.Context, s *slot, tree, task string, by Verif
 	if !runner.GoTests {
 		s.holds = "" // what runs may write into the tree that it tests
 	}
+	s.open = s.open || !r.sealed()
 	if !guard.On(guard.Checkout) && task != "" {
 		s = &slot{number: s.number, check: s.work}
 	}
@@ -131,10 +132,11 @@ func (r *run) remember(tree string, v Verified) {
 // checkout makes the verify checkout hold the tree, with the user's copied files, after setup where one of its inputs
 // changed.
 func (r *run) checkout(ctx context.Context, s *slot, tree string) error {
-	if s.holds == tree {
+	from, over := s.holds, s.over
+	if from == tree && len(over) == 0 {
 		return nil
 	}
-	s.holds = ""
+	s.holds, s.over = "", nil
 	var keep []string
 	inputs := r.setupInputs(ctx, tree)
 	if r.installed || r.o.Setup != "" && s.setup == inputs {
@@ -142,8 +144,12 @@ func (r *run) checkout(ctx context.Context, s *slot, tree string) error {
 			keep = append(keep, path.Join(r.o.Root, name))
 		}
 	}
-	if err := s.check.Reset(ctx, tree, keep...); err != nil {
-		return fmt.Errorf("preparing the verify checkout: %v", err)
+	moves := from != "" && !s.open && r.o.Setup == "" && len(r.o.Copy) == 0 && len(keep) == 0
+	if !moves || s.check.Move(ctx, from, tree, over...) != nil {
+		if err := s.check.Reset(ctx, tree, keep...); err != nil {
+			return fmt.Errorf("preparing the verify checkout: %v", err)
+		}
+		s.open = false
 	}
 	if err := r.copyIn(s.check.Path()); err != nil {
 		return err
@@ -156,6 +162,12 @@ func (r *run) checkout(ctx context.Context, s *slot, tree string) error {
 	}
 	s.holds = tree
 	return nil
+}
+
+// sealed tells whether nothing that is built or tested with go can write into the verify checkout.
+func (r *run) sealed() bool {
+	_, ok := sandbox.Available()
+	return ok && r.policy().Mode != sandbox.Off && len(r.o.Sandbox.Writes) == 0
 }
 
 // setupInputs hashes the manifests and lock files that a setup command reads.

@@ -100,7 +100,7 @@ func (h *hostile) everything() {
 	h.ran() // what git did for the test itself does not count
 	next, err := r.CommitTree(ctx, git.Commit{Tree: tree, Parents: []string{head}, Message: "next"})
 	must(err)
-	must(r.FastForward(ctx, next))
+	must(r.FastForward(ctx, head, next))
 }
 
 func TestGuardGitFilters(t *testing.T) {

@@ -154,6 +154,10 @@ func (r *Repo) remember(id string, data []byte) {
 
 // Write stores data as a blob and returns its name.
 func (r *Repo) Write(ctx context.Context, data []byte) (string, error) {
+	if id, err := r.loose(ctx).write(data); err == nil {
+		r.remember(id, data)
+		return id, nil
+	}
 	out, err := r.exec(ctx, command{args: r.at("hash-object", "-w", "--stdin", "--no-filters"), stdin: data})
 	id := strings.TrimSpace(string(out))
 	if err == nil {
@@ -469,13 +473,6 @@ func blobName(data []byte, digits int) string {
 	fmt.Fprintf(h, "blob %d\x00", len(data))
 	h.Write(data)
 	return hex.EncodeToString(h.Sum(nil))
-}
-
-// FastForward moves the checked-out branch and the checkout to a commit, as `git merge --ff-only` does: it keeps
-// unrelated dirty and staged files and refuses, changing nothing, where one stands in the way.
-func (r *Repo) FastForward(ctx context.Context, commit string) error {
-	_, err := r.exec(ctx, command{args: append([]string{"-C", r.Dir}, r.at("merge", "--ff-only", "-q", "--no-stat", commit)...)})
-	return err
 }
 
 // Add stages files of the checkout as they are. One that is not there is taken out of the index, if it is in it.

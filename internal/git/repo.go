@@ -25,6 +25,8 @@ type Repo struct {
 	env       []string
 	once      sync.Once
 	settings  []string // what quiet found
+	storing   sync.Once
+	store     *looseStore
 	mu        sync.Mutex
 	blobs     map[string][]byte // content of the last snapshot's and of written blobs, by name; not changed once it is set
 	written   int               // bytes of the written ones
@@ -187,6 +189,7 @@ func exitCode(err error) int {
 
 type command struct {
 	args  []string
+	then  []string // arguments of a second git, which is run if the first succeeds, also where this program has ended by then
 	stdin []byte
 	env   []string // added to the repository's
 	hooks bool     // leave core.hooksPath as configured
@@ -208,7 +211,10 @@ func (r *Repo) exec(ctx context.Context, c command) ([]byte, error) {
 	if !c.hooks && guard.On(guard.GitHooks) {
 		full = append(full, "-c", "core.hooksPath="+os.DevNull)
 	}
-	cmd := exec.CommandContext(ctx, "git", append(full, c.args...)...)
+	cmd := exec.CommandContext(ctx, "git", slices.Concat(full, c.args)...)
+	if len(c.then) > 0 {
+		cmd = exec.CommandContext(ctx, "sh", "-c", shellLine(slices.Concat(full, c.args))+" && exec "+shellLine(slices.Concat(full, c.then)))
+	}
 	cmd.Dir = r.Dir // ls-tree and others take paths relative to where they are started
 	cmd.Env = append(slices.Clone(r.env), c.env...)
 	if c.dated && r.clock != "" {
@@ -231,6 +237,15 @@ func (r *Repo) exec(ctx context.Context, c command) ([]byte, error) {
 		return nil, fmt.Errorf("running git: %w", err)
 	}
 	return out.Bytes(), nil
+}
+
+// shellLine is a git command as a POSIX shell reads it.
+func shellLine(args []string) string {
+	line := "git"
+	for _, arg := range args {
+		line += " '" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
+	}
+	return line
 }
 
 // looksAtFiles tells whether a git command reads or writes files of a work tree, for which it may run filters, or signs.

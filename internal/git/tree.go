@@ -82,6 +82,28 @@ func (t *Tree) Reset(ctx context.Context, treeish string, keep ...string) error 
 	return err
 }
 
+// Move makes the directory hold exactly the files of a tree, where it holds those of another, but for the paths over, which anybody
+// may have written. It looks at no file that is the same in both.
+func (t *Tree) Move(ctx context.Context, from, to string, over ...string) error {
+	paths := slices.Clone(over)
+	if from != to {
+		out, err := t.exec(ctx, nil, "diff-tree", "-r", "-z", "--no-renames", "--name-only", from, to)
+		if err != nil {
+			return err
+		}
+		for name := range strings.SplitSeq(strings.TrimRight(string(out), "\x00"), "\x00") {
+			if name != "" {
+				paths = append(paths, name)
+			}
+		}
+	}
+	if len(paths) == 0 {
+		return nil
+	}
+	_, err := t.exec(ctx, []byte(strings.Join(literal(paths), "\x00")), "restore", "--no-recurse-submodules", "--staged", "--worktree", "--source="+to, "--pathspec-from-file=-", "--pathspec-file-nul")
+	return err
+}
+
 // empty removes everything in the directory.
 func (t *Tree) empty() error {
 	all, err := os.ReadDir(t.Dir)
@@ -166,19 +188,18 @@ func (t *Tree) add(ctx context.Context, changed, nested []string) error {
 // unfit looks at what is new or changed before git reads it, and lists the repositories inside. A submodule of the base is one
 // only where somebody filled it in a slot: git would run in it with that repository's configuration.
 func (t *Tree) unfit(ctx context.Context) (changed, nested []string, err error) {
-	out, err := t.exec(ctx, nil, "ls-files", "-z", "--stage")
-	if err != nil {
-		return nil, nil, err
-	}
-	for line := range strings.SplitSeq(string(out), "\x00") {
-		name, ok := strings.CutPrefix(line, "160000 ")
-		if _, name, found := strings.Cut(name, "\t"); ok && found && t.Dir != t.repo.Dir {
+	if t.Dir != t.repo.Dir {
+		links, err := t.links(ctx)
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, name := range links {
 			if _, err := os.Lstat(filepath.Join(t.Dir, filepath.FromSlash(name), ".git")); err == nil {
 				nested = append(nested, name)
 			}
 		}
 	}
-	out, err = t.exec(ctx, nil, "ls-files", "-z", "--others", "--modified", "--exclude-standard")
+	out, err := t.exec(ctx, nil, "ls-files", "-z", "--others", "--modified", "--exclude-standard")
 	if err != nil {
 		var failed *Error
 		if errors.As(err, &failed) {
@@ -216,6 +237,26 @@ func (t *Tree) unfit(ctx context.Context) (changed, nested []string, err error) 
 		}
 	}
 	return changed, nested, nil
+}
+
+// links lists the submodules that the index names.
+func (t *Tree) links(ctx context.Context) (names []string, err error) {
+	const mode = 0o160000
+	if scanIndex(t.index, t.repo.digits(ctx), func(e indexEntry) {
+		if e.mode == mode {
+			names = append(names, string(e.name))
+		}
+	}) == nil {
+		return names, nil
+	}
+	names = nil
+	out, err := t.exec(ctx, nil, "ls-files", "-z", "--stage")
+	for line := range strings.SplitSeq(string(out), "\x00") {
+		if meta, name, ok := strings.Cut(line, "\t"); ok && strings.HasPrefix(meta, "160000 ") {
+			names = append(names, name)
+		}
+	}
+	return names, err
 }
 
 // Restore puts paths of the frozen index back to what base holds (or takes them out) and returns the new tree. The
