@@ -1,6 +1,7 @@
 package tasks
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -41,7 +42,7 @@ func (r *run) readHead(ctx context.Context, commit string) (*head, error) {
 	if h := r.knownHead(commit); h != nil {
 		return h, nil
 	}
-	h, err := r.parseHead(ctx, commit)
+	h, err := r.parseHead(ctx, commit, drafted{})
 	if err != nil {
 		return nil, err
 	}
@@ -64,15 +65,15 @@ func (r *run) knownHead(commit string) *head {
 	return nil
 }
 
-// readAhead reads a commit that the branch is about to be moved to, while git writes the checkout: whoever waits for the new head
-// has it then. The caller waits for it to end. What goes wrong here, goes wrong again for the one who asks.
-func (r *run) readAhead(ctx context.Context, commit string) (wait func()) {
+// readAhead reads the commit of a landing while git moves branch and checkout to it: whoever waits for the new head has it
+// then. The caller waits for it to end. What goes wrong here, goes wrong again for the one who asks.
+func (r *run) readAhead(ctx context.Context, commit string, d drafted) (wait func()) {
 	done := make(chan struct{})
 	go pprof.Do(ctx, pprof.Labels("task", "next head"), func(ctx context.Context) {
 		defer close(done)
 		r.reading.Lock()
 		defer r.reading.Unlock()
-		if h, err := r.parseHead(ctx, commit); err == nil {
+		if h, err := r.parseHead(ctx, commit, d); err == nil {
 			r.mu.Lock()
 			r.next = h
 			r.mu.Unlock()
@@ -81,7 +82,8 @@ func (r *run) readAhead(ctx context.Context, commit string) (wait func()) {
 	return func() { <-done }
 }
 
-func (r *run) parseHead(ctx context.Context, commit string) (*head, error) {
+// parseHead reads a commit. The lock of a draft is the commit's where their bytes are the same: it was written from that one.
+func (r *run) parseHead(ctx context.Context, commit string, d drafted) (*head, error) {
 	fsys, err := r.git.Snapshot(ctx, commit, r.o.FeatureDir, r.inRoot(".kiro/steering"), r.inRoot(".kiro/steering.md"), r.inRoot("AGENTS.md"), r.inRoot(".kiro/powers/*.md"))
 	if err != nil {
 		return nil, fmt.Errorf("reading %s at %s: %v", r.o.FeatureDir, commit, err)
@@ -95,7 +97,10 @@ func (r *run) parseHead(ctx context.Context, commit string) (*head, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	lock, problems := trace.ParseLock(data)
+	lock, problems := d.lock, []trace.Problem(nil)
+	if lock == nil || !bytes.Equal(data, d.files[path.Join(r.o.FeatureDir, LockFile)]) {
+		lock, problems = trace.ParseLock(data)
+	}
 	if len(problems) > 0 {
 		return nil, fmt.Errorf("%s:%d: %s", path.Join(r.o.FeatureDir, LockFile), problems[0].Line, problems[0].Message)
 	}

@@ -63,6 +63,7 @@ func (r *run) land(ctx context.Context, s *slot, a approved) error {
 type drafted struct {
 	tree    string
 	files   map[string][]byte
+	lock    *trace.Lock // that of files
 	v       Verified
 	message string
 }
@@ -83,7 +84,7 @@ func (r *run) draft(ctx context.Context, s *slot, h *head, t *plan.Task, a appro
 	if why != "" {
 		return d, &sentBack{why: "together with what landed meanwhile: " + why}
 	}
-	if d.files, err = r.recordFiles(s, h, a, d.v, diff); err != nil {
+	if d.files, d.lock, err = r.recordFiles(s, h, a, d.v, diff); err != nil {
 		return d, err
 	}
 	if d.tree, err = r.git.Replace(ctx, code, d.files); err != nil {
@@ -139,15 +140,13 @@ func (r *run) landOnce(ctx context.Context, s *slot, a approved) error {
 		return fmt.Errorf("committing task %s: %v", a.task, err)
 	}
 	fault("commit")
+	defer r.readAhead(ctx, commit, d)()
 	mark := r.refName("landing", a.task)
 	if err := r.git.UpdateRef(ctx, mark, commit, "", "spec: landing"); err != nil {
 		return err
 	}
 	fault("landing-ref")
-	ready := r.readAhead(ctx, commit)
-	err = r.advance(ctx, h.commit, commit, d.files)
-	ready()
-	if err != nil {
+	if err := r.advance(ctx, h.commit, commit, d.files); err != nil {
 		return err
 	}
 	if h.commit == r.planned && t.Action != plan.Rerun {
@@ -215,15 +214,15 @@ func (r *run) pick(ctx context.Context, head, base, commit string) (tree string,
 // decisions.
 //
 // spec:workflow/3.1
-func (r *run) recordFiles(s *slot, h *head, a approved, v Verified, diff []byte) (map[string][]byte, error) {
-	files := map[string][]byte{}
+func (r *run) recordFiles(s *slot, h *head, a approved, v Verified, diff []byte) (files map[string][]byte, lock *trace.Lock, err error) {
+	files = map[string][]byte{}
 	if r.o.Prompt != nil {
-		return files, nil
+		return files, nil, nil
 	}
 	if t := h.feature.Task(a.task); t != nil && !t.Heading && t.State != spec.Done {
 		edits, err := spec.Tick(h.feature, a.task, spec.Done)
 		if err != nil {
-			return nil, fmt.Errorf("ticking task %s: %v", a.task, err)
+			return nil, nil, fmt.Errorf("ticking task %s: %v", a.task, err)
 		}
 		for _, doc := range h.feature.Documents {
 			if doc.Path != t.File || files[doc.Path] != nil {
@@ -231,20 +230,19 @@ func (r *run) recordFiles(s *slot, h *head, a approved, v Verified, diff []byte)
 			}
 			data, err := spec.ApplyEdits(doc.Path, doc.Data, edits)
 			if err != nil {
-				return nil, fmt.Errorf("ticking task %s: %v", a.task, err)
+				return nil, nil, fmt.Errorf("ticking task %s: %v", a.task, err)
 			}
 			files[doc.Path] = data
 		}
 	}
-	lock, err := r.factsOf(h, s, a, v, diff)
-	if err != nil {
-		return nil, err
+	if lock, err = r.factsOf(h, s, a, v, diff); err != nil {
+		return nil, nil, err
 	}
 	files[path.Join(r.o.FeatureDir, LockFile)] = lock.Bytes()
 	if text := r.decisions(h, a.task); text != nil {
 		files[path.Join(r.o.FeatureDir, DecisionsFile)] = text
 	}
-	return files, nil
+	return files, lock, nil
 }
 
 // factsOf returns head's lock with the facts of this landing: the task's own, and the tests that were seen to pass on
