@@ -13,13 +13,22 @@ import (
 )
 
 // clear takes out of the user's checkout what a task that did not land left there. The checkout was clean before; ignored
-// files are not touched.
+// files are not touched. What is left is what differs from the head as it is now: since the task began, others may have
+// landed, or this one just before an interrupt.
 func (r *run) clear(ctx context.Context, s *slot) error {
-	tree, _, err := s.work.Freeze(ctx, s.base)
+	_, head, err := r.git.Head(ctx)
+	if err != nil {
+		return err
+	}
+	s.task = ""
+	if err := s.work.Stage(ctx, head); err != nil {
+		return err
+	}
+	tree, _, err := s.work.Freeze(ctx, head)
 	if err != nil {
 		return fmt.Errorf("clearing the checkout: %v", err)
 	}
-	changes, err := r.git.Changes(ctx, s.base, tree)
+	changes, err := r.git.Changes(ctx, head, tree)
 	if err != nil {
 		return err
 	}
@@ -27,8 +36,7 @@ func (r *run) clear(ctx context.Context, s *slot) error {
 	for _, c := range changes {
 		paths = append(paths, c.Path)
 	}
-	s.task = ""
-	return s.work.PutBack(ctx, s.base, paths...)
+	return s.work.PutBack(ctx, head, paths...)
 }
 
 // watched is what git keeps of itself, file by file. In the user's checkout nothing can keep an agent from writing there

@@ -78,6 +78,8 @@ type story struct {
 	edits      bool // the user edits the specification too
 	nobody     bool // questions and gates find nobody, now and then
 	undos      int  // tasks that the user takes back after they landed
+	inPlace    bool // agents work in the user's checkout
+	hands      int  // tasks that the user does by hand
 }
 
 // newStory draws each thing from a source of its own: one that is added later leaves the stories of kept seeds as they are.
@@ -126,6 +128,12 @@ func newStory(seed uint64) *story {
 	s.nobody = roll(3, "nobody") == 0
 	if s.branch == "" && !s.edits && roll(4, "takes back") == 0 {
 		s.undos = 1 + roll(2, "undos")
+	}
+	if roll(8, "in place") == 0 {
+		s.inPlace, s.jobs, s.disturbed, s.gaps, s.edits, s.branch = true, 1, 0, 0, false, ""
+	}
+	if s.branch == "" && roll(5, "by hand") == 0 {
+		s.hands = 1 + roll(3, "hands")
 	}
 	return s
 }
@@ -250,7 +258,7 @@ func newSimulation(s *story, dir string) (*simulation, error) {
 	w.refs[w.head] = w.commit(simCommit{tree: w.tree(files), message: "start\n"})
 	p.o = Options{Repo: &git.Repo{Dir: w.dir, GitDir: filepath.Join(w.dir, ".git"), CommonDir: filepath.Join(w.dir, ".git")}, Root: ".", FeatureDir: simFeature, Policy: s.policy, Jobs: s.jobs, Attempts: 12,
 		Timeout: 20 * time.Minute, Wait: 5 * time.Minute, Branch: s.branch, Verify: Verification{Test: "sh check.sh"}, Cache: filepath.Join(dir, "cache"), Env: []string{"PATH=/usr/bin", "HOME=" + dir}, Who: "Ada",
-		Now: time.Now, Agent: simAgent{p}, Ask: p.ask, Gate: p.gate, Event: p.event, git: simGit{w}, judged: p.judge}
+		InPlace: s.inPlace, Now: time.Now, Agent: simAgent{p}, Ask: p.ask, Gate: p.gate, Event: p.event, git: simGit{w}, judged: p.judge}
 	return p, nil
 }
 
@@ -303,7 +311,7 @@ func (a simAgent) Adjusts() bool { return true }
 func (a simAgent) Run(ctx context.Context, job agent.Job) (agent.Result, error) {
 	t, w := a.p.task(job.Task), a.p.w
 	var files map[string][]byte
-	if err := w.look(ctx, "agent reads", func() error { files = maps.Clone(w.slots[job.Dir].work); return nil }); err != nil {
+	if err := w.look(ctx, "agent reads", func() error { files = maps.Clone(w.slots[job.Dir].held()); return nil }); err != nil {
 		return agent.Result{}, err
 	}
 	w.wait(t.id, 2*time.Second)
@@ -340,7 +348,9 @@ func (a simAgent) Run(ctx context.Context, job agent.Job) (agent.Result, error) 
 func (a simAgent) write(ctx context.Context, job agent.Job, t *simTask, text string) (agent.Result, error) {
 	w, said := a.p.w, agent.Result{Said: "done"}
 	err := w.step(ctx, "agent writes", func(cut func(int) bool) error {
-		work := w.slots[job.Dir].work
+		slot := w.slots[job.Dir]
+		work := slot.held()
+		defer func() { slot.hold(work) }()
 		if t.never == "nothing" {
 			said.Unchanged = "there is nothing to do"
 			return nil
@@ -446,7 +456,15 @@ func (p *simulation) perform(ctx context.Context) {
 			crashAt, crashIn = p.power(chance(p.seed, "crash", n))
 		}
 		p.calmly = crashAt == 0 && p.interrupts == 0 && p.disturbed == 0 && n > 6
+		if p.inPlace {
+			p.stash()
+		}
 		done := p.once(ctx, crashAt, crashIn)
+		if p.hands > 0 && (done || chance(p.seed, "by hand now", n).IntN(3) == 0) {
+			p.hands--
+			p.byHand(ctx, n)
+			done = false
+		}
 		if p.undos > 0 && (done || chance(p.seed, "takes back now", n).IntN(3) == 0) {
 			p.undos--
 			p.takeBack(ctx, n)
@@ -518,6 +536,11 @@ func (p *simulation) once(ctx context.Context, crashAt int, crashIn string) (don
 	defer p.w.mu.Unlock()
 	told, _ := json.Marshal(report)
 	p.w.say("run", "ended: %v %s", err, told)
+	if p.inPlace && !p.w.dead && !p.w.locked {
+		if names := p.unclean(); len(names) > 0 {
+			p.fault("after a run in place the checkout is not clean: %v", names)
+		}
+	}
 	if p.w.dead {
 		p.cutLog(log, size)
 		for _, dir := range slices.Sorted(maps.Keys(p.w.slots)) {
@@ -528,6 +551,152 @@ func (p *simulation) once(ctx context.Context, crashAt int, crashIn string) (don
 		return false
 	}
 	return p.heard(report, err, stopped) && user == nil // what a user did last is for the next run
+}
+
+// stash is git stash -u, which a run in place asks for where a power cut left anything in the checkout.
+func (p *simulation) stash() {
+	p.w.mu.Lock()
+	defer p.w.mu.Unlock()
+	w := p.w
+	if w.locked {
+		w.locked = false
+		w.say("user", "removes index.lock")
+	}
+	w.index = maps.Clone(w.trees[w.commits[w.refs[w.head]].tree])
+	for _, name := range p.onDisk() {
+		if w.clean(name) {
+			continue
+		}
+		var data []byte
+		if id := w.index[name]; id != "" {
+			data = w.blobs[id]
+		}
+		w.put(name, data)
+		w.say("user", "stashes %s", name)
+	}
+}
+
+// unclean are the files of the checkout that are not as the head has them, but for what the user left about.
+func (p *simulation) unclean() (names []string) {
+	head := p.w.trees[p.w.commits[p.w.refs[p.w.head]].tree]
+	for _, name := range p.onDisk() {
+		if p.mess[name] == nil && (p.w.index[name] != head[name] || !p.w.clean(name)) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// byHand is the user who does a task in the checkout and lands it: again, where power is lost meanwhile.
+func (p *simulation) byHand(ctx context.Context, n int) {
+	r := chance(p.seed, "what is done by hand", n)
+	if p.inPlace {
+		p.stash()
+	}
+	p.w.mu.Lock()
+	t := p.doable(r)
+	p.w.mu.Unlock()
+	if t == nil {
+		return
+	}
+	for tries := range 3 {
+		time.Sleep(3 * time.Second)
+		p.w.mu.Lock()
+		head := p.w.refs[p.w.head]
+		data, _ := p.w.read(head, simLock)
+		lock, _ := trace.ParseLock(data)
+		landed := lock.Outcome(t.id).Kind == spec.Landed
+		if !landed {
+			p.work(head, t)
+		}
+		p.w.mu.Unlock()
+		if landed {
+			return
+		}
+		crashAt, crashIn := 0, ""
+		if tries == 0 && r.IntN(2) == 0 {
+			if crashAt, crashIn = p.power(r); crashIn == "" {
+				crashAt = 1 + r.IntN(60)
+			}
+		}
+		if p.land(ctx, t, crashAt, crashIn) {
+			return
+		}
+	}
+	p.fault("what was done by hand did not land")
+}
+
+// doable is a task that the user can do by hand as things are: the checkout is clean, and what it needs has landed.
+func (p *simulation) doable(r *rand.Rand) *simTask {
+	if len(p.mess)+len(p.unclean()) > 0 || p.w.locked {
+		return nil
+	}
+	data, _ := p.w.read(p.w.refs[p.w.head], simLock)
+	lock, _ := trace.ParseLock(data)
+	can, _, _ := p.can()
+	var found []*simTask
+	for _, t := range p.tasks {
+		open := func(id string) bool { return lock.Outcome(id).Kind != spec.Landed }
+		together := t.partner != "" || slices.ContainsFunc(p.tasks, func(o *simTask) bool { return o.partner == t.id })
+		if slices.Contains(can, t.id) && !t.asks && !t.leftOut && !together && lock.Outcome(t.id).Kind == "" && !slices.ContainsFunc(t.depends, open) {
+			found = append(found, t)
+		}
+	}
+	if len(found) == 0 {
+		return nil
+	}
+	return found[r.IntN(len(found))]
+}
+
+// work writes what a task asks for into the checkout, in words that no agent uses.
+func (p *simulation) work(head string, t *simTask) {
+	doc, _ := p.w.read(head, simTasks)
+	shared, _ := p.w.read(head, "shared.txt")
+	p.w.put("t"+t.id+".txt", []byte("did: "+titleOf(doc, t.id)+"\nadapted\n"))
+	if t.shared {
+		lines := strings.SplitAfter(strings.TrimSpace(string(shared))+"\n", "\n")
+		lines = append(lines[:len(lines)-1], "task "+t.id+"\n")
+		slices.Sort(lines[1:])
+		p.w.put("shared.txt", []byte(strings.Join(lines, "")))
+	}
+	if t.deletes {
+		p.w.put("old"+t.id+".txt", nil)
+	}
+	p.w.say("user", "does task %s", t.id)
+}
+
+// land is a process that lands the user's own work on a task.
+func (p *simulation) land(ctx context.Context, t *simTask, crashAt int, crashIn string) (landed bool) {
+	size, log := 0, ""
+	p.w.boot(crashAt, crashIn, func() { log, size = p.log() })
+	o := p.o
+	o.Hand, o.InPlace, o.Only, o.Optional, o.Jobs, o.Agent, o.Drain = true, false, []string{t.id}, true, 1, nil, nil
+	was := p.calmly
+	p.calmly = true // the person means it
+	report, err := Run(ctx, nil, o)
+	p.calmly = was
+	p.w.mu.Lock()
+	defer p.w.mu.Unlock()
+	told, _ := json.Marshal(report)
+	p.w.say("land", "of %s ended: %v %s", t.id, err, told)
+	if p.w.dead {
+		p.cutLog(log, size)
+		p.w.locked = false
+		return false
+	}
+	data, _ := p.w.read(p.w.refs[p.w.head], simLock)
+	lock, _ := trace.ParseLock(data) // it may have been all but landed when power was lost
+	if err != nil || lock.Outcome(t.id).Kind != spec.Landed {
+		p.fault("what was done by hand of task %s did not land: %v", t.id, err)
+		return true
+	}
+	if id := p.w.trees[p.w.commits[p.w.refs[p.w.head]].tree]["t"+t.id+".txt"]; !strings.Contains(string(p.w.blobs[id]), "adapted") {
+		p.fault("landed by hand, task %s is not as the user did it", t.id)
+	}
+	if names := p.unclean(); len(names) > 0 {
+		p.fault("after a landing by hand the checkout is not clean: %v", names)
+	}
+	return true
 }
 
 // takeBack is a process that undoes a task which has landed or was skipped for good: it ends, is refused, or loses power.

@@ -732,6 +732,42 @@ type simCheckout struct {
 	staged map[string]string
 }
 
+// held are the files of the directory; hold makes it hold these. The user's own is on the disk.
+func (c *simCheckout) held() map[string][]byte {
+	if c.dir != c.w.dir {
+		return c.work
+	}
+	files := map[string][]byte{}
+	filepath.WalkDir(c.dir, func(file string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && d.Name() == StateDir {
+			return fs.SkipDir
+		}
+		if name, err := filepath.Rel(c.dir, file); err == nil && !d.IsDir() {
+			files[filepath.ToSlash(name)] = c.w.onDisk(filepath.ToSlash(name))
+		}
+		return nil
+	})
+	return files
+}
+
+func (c *simCheckout) hold(files map[string][]byte) {
+	if c.dir != c.w.dir {
+		c.work = files
+		return
+	}
+	for name := range c.held() {
+		if files[name] == nil {
+			c.w.put(name, nil)
+		}
+	}
+	for name, data := range files {
+		c.w.put(name, data)
+	}
+}
+
 func (c *simCheckout) Path() string                                             { return c.dir }
 func (c *simCheckout) IndexDir() string                                         { return filepath.Dir(c.dir) }
 func (c *simCheckout) CopyIndex(to string) error                                { return os.WriteFile(to, nil, 0o644) }
@@ -777,7 +813,7 @@ func (c *simCheckout) Move(ctx context.Context, from, to string, over ...string)
 func (c *simCheckout) Freeze(ctx context.Context, base string) (tree string, nested []string, err error) {
 	err = c.w.change(ctx, "freeze", func() error {
 		c.staged = map[string]string{}
-		for name, data := range c.work {
+		for name, data := range c.held() {
 			c.staged[name] = c.w.blob(data)
 		}
 		tree = c.w.tree(c.staged)

@@ -50,18 +50,28 @@ func (r *run) work(ctx context.Context, s *slot, id string) outcome {
 	if r.o.Hand {
 		e.attempt = 0
 	}
-	if a, ok := r.take(r.kept, id); ok {
+	var instead []approved // an agent's results, for which the user's own work stands if it lands
+	if a, ok := r.take(r.kept, id); ok && r.others(a) {
+		instead = append(instead, a)
+	} else if ok {
 		if out, done := r.landKept(ctx, s, e, a); done {
 			return out
 		}
 	}
-	if a, ok := r.take(r.gates, id); ok {
+	if a, ok := r.take(r.gates, id); ok && r.others(a) {
+		instead = append(instead, a)
+	} else if ok {
 		if out, done := r.gateKept(ctx, s, e, a); done {
 			return out
 		}
 	}
 	for e.attempt < r.o.Attempts {
 		out, done := r.try(ctx, s, e)
+		for _, a := range instead {
+			if out.status == landed && out.err == nil {
+				out.err = r.forget(ctx, a)
+			}
+		}
 		if done {
 			if r.o.InPlace && out.status != landed {
 				if err := r.clear(context.WithoutCancel(ctx), s); err != nil && out.err == nil {
@@ -79,6 +89,9 @@ func (r *run) work(ctx context.Context, s *slot, id string) outcome {
 	return outcome{task: id, status: failed, reason: firstNonEmpty(e.failure, e.conflict,
 		fmt.Sprintf("all %d attempts at it as it stands are used up (--attempts %d tries again): %s", r.o.Attempts, e.attempt+1, r.lastFailure(id, t.Inputs())))}
 }
+
+// others tells whether a kept result is an agent's while the user lands work of their own: that is what the user means.
+func (r *run) others(a approved) bool { return r.o.Hand && a.by != "hand" }
 
 // take removes and returns what an earlier run left for a task.
 func (r *run) take(from map[string]approved, id string) (approved, bool) {
