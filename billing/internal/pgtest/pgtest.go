@@ -3,7 +3,8 @@
 // The server is the one that SPEC_TEST_DATABASE_URL names; else an installed one, started for this test process on a
 // socket in a private directory; else the one that the embedded-postgres library left in the user's cache. The first
 // test that asks starts it; it ends with the process, also when that is killed. Every test gets a database of its own,
-// and a role that may create databases but is no superuser.
+// and a role that may create databases but is no superuser. Where the server is stands in SPEC_SHARED_POSTGRES from then on, which
+// spec prove hands to the processes that it runs after this one.
 package pgtest
 
 import (
@@ -27,6 +28,13 @@ import (
 
 const role = "billing_test"
 
+// Variables of the environment with a server's connection string: lastingURL names one that is not the tests' own, sharedURL
+// one that a process of the tests has started.
+const (
+	lastingURL = "SPEC_TEST_DATABASE_URL"
+	sharedURL  = "SPEC_SHARED_POSTGRES"
+)
+
 var (
 	once     sync.Once
 	admin    string // connection string of the role
@@ -35,34 +43,84 @@ var (
 	held     *os.File // its end tells the watcher that this process is gone
 )
 
+// A database is one that a test gets. On a server that ends with the tests the next is made, and the last dropped, while a
+// test runs; on any other none may be left behind.
+type database struct {
+	name, dsn string
+	err       error
+}
+
+// next holds the database that was made ahead.
+var next = make(chan database, 1)
+
 // New returns a pool on a fresh database that holds the host's table users, and its connection string. The database goes
 // with the test.
 func New(t testing.TB) (*pgxpool.Pool, string) {
 	t.Helper()
 	ctx := context.Background()
 	defer runtime.KeepAlive(held) // collected, it would be closed, and the server end
-	name := fmt.Sprintf("t%d_%d_%d", os.Getpid(), time.Now().UnixNano(), number.Add(1))
-	dsn, err := Database(ctx, name)
-	if err != nil {
-		t.Fatalf("no PostgreSQL for the tests: %v", err)
+	lasting := os.Getenv(lastingURL) != ""
+	var db database
+	select {
+	case db = <-next:
+	default:
+		db = fresh(ctx)
 	}
-	pool, err := pgxpool.New(ctx, dsn)
+	if db.err != nil {
+		t.Fatalf("no PostgreSQL for the tests: %v", db.err)
+	}
+	if !lasting {
+		go func() {
+			db := fresh(ctx)
+			if db.err != nil {
+				return // the next test makes its own, and says so
+			}
+			select {
+			case next <- db:
+			default: // tests in parallel each make one
+				remove(ctx, db.name)
+			}
+		}()
+	}
+	pool, err := pgxpool.New(ctx, db.dsn)
 	if err != nil {
 		t.Fatalf("connecting to the test's database: %v", err)
 	}
 	t.Cleanup(func() {
 		pool.Close()
-		conn, err := pgx.Connect(ctx, admin)
-		if err != nil {
-			return // the server goes with the process
+		if lasting {
+			remove(ctx, db.name)
+		} else {
+			go remove(ctx, db.name)
 		}
-		defer conn.Close(ctx)
-		conn.Exec(ctx, "DROP DATABASE "+name+" WITH (FORCE)")
 	})
-	if _, err := pool.Exec(ctx, "CREATE TABLE users (id uuid PRIMARY KEY DEFAULT gen_random_uuid())"); err != nil {
-		t.Fatalf("creating the host's users: %v", err)
+	return pool, db.dsn
+}
+
+// fresh makes a database with the host's table users.
+func fresh(ctx context.Context) database {
+	db := database{name: fmt.Sprintf("t%d_%d_%d", os.Getpid(), time.Now().UnixNano(), number.Add(1))}
+	if db.dsn, db.err = Database(ctx, db.name); db.err != nil {
+		return db
 	}
-	return pool, dsn
+	conn, err := pgx.Connect(ctx, db.dsn)
+	if err != nil {
+		db.err = err
+		return db
+	}
+	defer conn.Close(ctx)
+	_, db.err = conn.Exec(ctx, "CREATE TABLE users (id uuid PRIMARY KEY DEFAULT gen_random_uuid())")
+	return db
+}
+
+// remove takes a database away. Where that fails, it goes with the server.
+func remove(ctx context.Context, name string) {
+	conn, err := pgx.Connect(ctx, admin)
+	if err != nil {
+		return
+	}
+	defer conn.Close(ctx)
+	conn.Exec(ctx, "DROP DATABASE "+pgx.Identifier{name}.Sanitize()+" WITH (FORCE)")
 }
 
 // URL is the connection string of the server, which is started when it was not yet.
@@ -99,14 +157,20 @@ func withDatabase(dsn, name string) string {
 
 // start finds or starts a server and returns how to connect as the test role.
 func start() (string, error) {
-	if dsn := os.Getenv("SPEC_TEST_DATABASE_URL"); dsn != "" {
-		return dsn, nil
+	for _, name := range []string{lastingURL, sharedURL} {
+		if dsn := os.Getenv(name); dsn != "" {
+			return dsn, nil
+		}
 	}
 	bin, err := binaries()
 	if err != nil {
 		return "", err
 	}
-	return serve(bin)
+	dsn, err := serve(bin)
+	if err != nil {
+		return "", err
+	}
+	return dsn, os.Setenv(sharedURL, dsn)
 }
 
 // binaries finds the directory of an installed server, the newest where there are several.
