@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"math"
@@ -294,7 +295,7 @@ func toProve(t *target, index *trace.Index, before func(feature, id, bites strin
 
 func (a *app) proveFeature(ctx context.Context, p *provers, index *trace.Index, t *target, before func(feature, id, bites string) proofState, o proveOptions) (proofReport, error) {
 	r := proofReport{Version: 1, Feature: t.feature.Name, Criteria: []provenCriterion{}, Levels: map[string]int{}}
-	was := string(t.lock.Bytes())
+	written := t.lock.Bytes()
 	criteria := toProve(t, index, before, o)
 	foreign, err := a.proveForeign(ctx, p, index, t, criteria)
 	if err != nil {
@@ -330,22 +331,21 @@ func (a *app) proveFeature(ctx context.Context, p *provers, index *trace.Index, 
 		line.Aged = a.recordProof(t, c, index, &line, o)
 		r.Levels[string(line.Level)]++
 		r.Criteria = append(r.Criteria, line)
+		if lock := t.lock.Bytes(); o.replay == "" && !bytes.Equal(lock, written) { // at once: who interrupts it keeps what was seen
+			file := path.Join(t.feature.Dir, tasks.LockFile)
+			if err := writeFile(filepath.Join(t.root, filepath.FromSlash(file)), lock); err != nil {
+				return r, undecided("", "%v", err)
+			}
+			written, r.Written = lock, true
+		}
 	}
-	if o.replay != "" || string(t.lock.Bytes()) == was {
-		return r, nil
-	}
-	file := path.Join(t.feature.Dir, tasks.LockFile)
-	if err := writeFile(filepath.Join(t.root, filepath.FromSlash(file)), t.lock.Bytes()); err != nil {
-		return r, undecided("", "%v", err)
-	}
-	r.Written = true
 	return r, nil
 }
 
 // unproven words an error of proving; one that the person made by interrupting it is theirs.
 func (a *app) unproven(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		return &failure{exitInterrupted, fmt.Errorf("interrupted; nothing was written"), ""}
+		return &failure{exitInterrupted, fmt.Errorf("interrupted; spec.lock holds the criteria that were proven before"), ""}
 	}
 	return err
 }

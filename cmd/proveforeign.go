@@ -30,6 +30,9 @@ type provers struct {
 }
 
 func (p *provers) close() {
+	if p.code != nil {
+		p.code.Close()
+	}
 	if p.temp != "" {
 		os.RemoveAll(p.temp)
 	}

@@ -728,7 +728,9 @@ func helpers(pkg, module string) []byte {
 
 import "` + module + "/" + helperPackage + `"
 
-func specMutantIs(n int) bool { return n == zz_spec_mutant.Mutant && zz_spec_mutant.Note() }
+func specMutantIs(n int) bool {
+	return n == zz_spec_mutant.Mutant && zz_spec_mutant.Note() || zz_spec_mutant.Noting && zz_spec_mutant.Reach(n)
+}
 
 func specMutantPick[T any](n int, a, b T) T {
 	if specMutantIs(n) {

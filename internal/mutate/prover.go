@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -38,12 +39,16 @@ type Prover struct {
 	pkgs     []*packages.Package
 	sources  map[string][]byte
 	mutants  []*Mutant
+	bare     map[string]bool // files that declare and do nothing
 	overlay  string
-	binaries map[string]string          // built, by package directory and kind
+	binaries map[string]string          // built, by package directory, or mutant and directory
 	module   string                     // path of the module
 	modCache string                     // where the modules lie that tests may build with
 	driven   map[string]map[string]bool // tests that can be run several times in a process, by package directory
-	Builds   int                        // compilations of single mutants
+	hosts    []*worker                  // processes that started what all others share
+	shared   []string                   // and the variables that say where it is
+	seen     map[shown]ran
+	Builds   int // compilations of single mutants
 }
 
 // A Test is one test function of a package, or one of its scripts.
@@ -51,54 +56,6 @@ type Test struct {
 	Dir    string // of the package, absolute
 	Name   string
 	Script bool // TestScript/NAME: what it tests runs in processes that it starts
-}
-
-// A group is tests of one package that run in one process.
-type group struct {
-	dir    string
-	names  []string
-	script bool
-	own    time.Duration // of the tests as they are
-}
-
-// slow is how long a test takes that is run apart from the others of its package, and behind them: breaks that a faster one
-// notices are not shown to it.
-const slow = 5 * time.Second
-
-// groups puts the tests of each package together, and every script by itself.
-func groups(tests []Test) (out []*group) {
-	at := map[string]*group{}
-	for _, t := range tests {
-		key := t.Dir
-		if t.Script || strings.Contains(t.Name, "/") {
-			key += "\x00" + t.Name
-		}
-		if at[key] == nil {
-			at[key] = &group{dir: t.Dir, script: t.Script}
-			out = append(out, at[key])
-		}
-		at[key].names = append(at[key].names, t.Name)
-	}
-	slices.SortStableFunc(out, func(a, b *group) int { return strings.Compare(a.dir, b.dir) })
-	return out
-}
-
-// apart takes the tests out of a group that are slow.
-func (g *group) apart(took map[string]time.Duration) []*group {
-	fast := &group{dir: g.dir, script: g.script, own: g.own}
-	var out []*group
-	for _, n := range g.names {
-		if d := took[n]; d > slow && len(g.names) > 1 {
-			fast.own -= d
-			out = append(out, &group{dir: g.dir, names: []string{n}, own: d})
-			continue
-		}
-		fast.names = append(fast.names, n)
-	}
-	if fast.own = max(fast.own, 50*time.Millisecond); len(fast.names) > 0 {
-		out = append(out, fast)
-	}
-	return out
 }
 
 // Outcome says what became of a run of tests.
@@ -172,9 +129,17 @@ func (r *Result) Unnoticed() (out []string) {
 	return out
 }
 
+// Close ends the processes whose servers the others shared.
+func (p *Prover) Close() {
+	for _, w := range p.hosts {
+		w.stop()
+	}
+	p.hosts, p.shared = nil, nil
+}
+
 // Load reads the module and makes its mutants.
 func (p *Prover) Load(ctx context.Context) error {
-	p.binaries, p.sources, p.driven = map[string]string{}, map[string][]byte{}, map[string]map[string]bool{}
+	p.binaries, p.sources, p.driven, p.bare, p.seen = map[string]string{}, map[string][]byte{}, map[string]map[string]bool{}, map[string]bool{}, map[shown]ran{}
 	gomod, err := os.ReadFile(filepath.Join(p.Dir, "go.mod"))
 	if err != nil {
 		return fmt.Errorf("reading go.mod: %v", err)
@@ -215,6 +180,11 @@ func (p *Prover) Load(ctx context.Context) error {
 			p.sources[name] = src
 		}
 		p.mutants = append(p.mutants, mutants...)
+	}
+	for _, m := range p.mutants {
+		if bare, ok := p.bare[m.File]; !ok || bare {
+			p.bare[m.File] = m.global
+		}
 	}
 	return p.writeOverlay()
 }
@@ -261,7 +231,7 @@ func (p *Prover) writeOverlay() error {
 			}
 		}
 	}
-	if err := put(filepath.Join(p.Dir, helperPackage, "mutant.go"), []byte(helperSource)); err != nil {
+	if err := put(filepath.Join(p.Dir, helperPackage, "mutant.go"), helper(len(p.mutants))); err != nil {
 		return err
 	}
 	for _, pkg := range p.pkgs {
@@ -282,21 +252,15 @@ func (p *Prover) writeOverlay() error {
 
 var compileError = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?m)^(?:vet: )?(\S+\.go):(\d+):(\d+)`) })
 
-// binary builds the tests of a package: plain with coverage, or with all mutants. What a mutant breaks for the compiler is
+// binary builds the tests of a package with all mutants; "" where there are none. What a mutant breaks for the compiler is
 // taken out and built again.
-func (p *Prover) binary(ctx context.Context, dir, kind string) (string, error) {
-	key := kind + " " + dir
-	if file, ok := p.binaries[key]; ok {
+func (p *Prover) binary(ctx context.Context, dir string) (string, error) {
+	if file, ok := p.binaries[dir]; ok {
 		return file, nil
 	}
-	out := filepath.Join(p.Temp, fmt.Sprintf("%s%d.test", kind, len(p.binaries)))
-	for range 12 {
-		args := []string{"test", "-c", "-vet=off", "-o", out}
-		if kind == "cover" {
-			args = append(args, "-cover", "-covermode=set", "-coverpkg=./...")
-		} else { // where the state lies is said to the linker alone, so that what was compiled once is not compiled again
-			args = append(args, "-overlay", p.overlay, "-ldflags=-X '"+p.module+"/"+helperPackage+".State="+p.state()+"'")
-		}
+	out := filepath.Join(p.Temp, fmt.Sprintf("mutants%d.test", len(p.binaries)))
+	for range 12 { // where the state lies is said to the linker alone, so that what was compiled once is not compiled again
+		args := []string{"test", "-c", "-vet=off", "-o", out, "-overlay", p.overlay, "-ldflags=-X '" + p.module + "/" + helperPackage + ".State=" + p.state() + "'"}
 		rel, err := filepath.Rel(p.Dir, dir)
 		if err != nil {
 			return "", err
@@ -306,10 +270,10 @@ func (p *Prover) binary(ctx context.Context, dir, kind string) (string, error) {
 			if _, err := os.Stat(out); err != nil {
 				out = "" // the package has no tests
 			}
-			p.binaries[key] = out
+			p.binaries[dir] = out
 			return out, nil
 		}
-		if kind == "cover" || !p.drop(text) {
+		if !p.drop(text) {
 			return "", fmt.Errorf("building the tests of %s: %s", rel, firstLines(text, 5))
 		}
 		if err := p.writeOverlay(); err != nil {
@@ -355,48 +319,51 @@ func (p *Prover) goTool(ctx context.Context, args ...string) (string, error) {
 	return string(out), err
 }
 
-// run runs tests of a binary, with one mutant or none.
-func (p *Prover) run(ctx context.Context, bin string, dir string, names []string, mutant int, limit time.Duration, profile string) (Outcome, string, time.Duration, error) {
-	outcome, out, took, err := p.output(ctx, bin, dir, names, mutant, limit, profile)
-	return outcome, saying(out), took, err
+// private makes a directory of one run's own.
+func (p *Prover) private() (string, error) {
+	temp, err := os.MkdirTemp(p.Temp, "")
+	if err != nil {
+		return "", err
+	}
+	return temp, os.Chmod(temp, 0o711) // a server that gives up root has to enter it
 }
 
-// output is run with all that was printed.
-func (p *Prover) output(ctx context.Context, bin string, dir string, names []string, mutant int, limit time.Duration, profile string) (Outcome, string, time.Duration, error) {
-	temp, err := os.MkdirTemp("", "spec-")
+// direct runs a test in a process of its own.
+func (p *Prover) direct(ctx context.Context, bin string, t Test, state string, limit time.Duration) (ran, error) {
+	temp, err := p.private()
 	if err != nil {
-		return "", "", 0, err
+		return ran{}, err
 	}
 	defer os.RemoveAll(temp)
-	if err := os.Chmod(temp, 0o711); err != nil { // a server that gives up root has to enter it
-		return "", "", 0, err
-	}
-	argv := []string{bin, "-test.v", "-test.count=1", "-test.timeout=0", "-test.run", pattern(names)}
-	env := []string{"SPEC_MUTANT=" + strconv.Itoa(mutant)}
-	if profile != "" {
-		argv, env = append(argv, "-test.coverprofile="+profile), append(env, "GOCOVERDIR="+childCover(profile))
-	}
 	os.Remove(p.state() + ".hit")
-	if err := os.WriteFile(p.state(), []byte(strconv.Itoa(mutant)), 0o644); err != nil {
-		return "", "", 0, err
+	os.Remove(p.state() + ".reached")
+	if err := os.WriteFile(p.state(), []byte(state), 0o644); err != nil {
+		return ran{}, err
 	}
 	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	var out tail
 	start := time.Now()
-	c := sandbox.Command{Self: p.Self, Argv: argv, Dir: dir, Stdout: &out, Stderr: &out, Grace: 50 * time.Millisecond,
-		Env: p.env(temp, env...), Policy: p.policy(temp)}
+	c := sandbox.Command{Self: p.Self, Argv: []string{bin, "-test.v", "-test.count=1", "-test.timeout=0", "-test.run", pattern(t.Name)}, Dir: t.Dir, Stdout: &out, Stderr: &out, Grace: 50 * time.Millisecond,
+		Env: p.env(temp, append(slices.Clone(p.shared), "SPEC_MUTANT="+state)...), Policy: p.policy(temp)}
 	exit, err := c.Run(limited)
-	took := time.Since(start)
+	r := ran{took: time.Since(start), out: out.String(), gone: true, reached: map[int]bool{}}
 	switch {
 	case ctx.Err() != nil:
-		return "", "", took, ctx.Err()
+		return ran{}, ctx.Err()
 	case errors.Is(err, context.DeadlineExceeded):
-		return TimedOut, "", took, nil
+		r.outcome = TimedOut
+		return r, nil
 	case err != nil:
-		return "", "", took, err
+		return ran{}, err
 	}
-	return outcomeOf(exit.Code, out.String()), out.String(), took, nil
+	r.outcome, r.said = outcomeOf(exit.Code, r.out), saying(r.out)
+	reached, err := os.ReadFile(p.state() + ".reached")
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return ran{}, err
+	}
+	note(r.reached, string(reached))
+	return r, nil
 }
 
 // env is the environment of tests. Those that build something do so with the modules that lie there, and with what was
@@ -418,37 +385,13 @@ func (p *Prover) policy(temp string) sandbox.Policy {
 	return p.Policy.With(reads, []string{temp, p.Temp})
 }
 
-// childCover is the directory in which processes that the tests start leave what they executed, beside a profile.
-func childCover(profile string) string { return profile + ".d" }
-
-// times are what each test took, by its name, as it says.
-func times(out string) map[string]time.Duration {
-	took := map[string]time.Duration{}
-	for _, m := range passed().FindAllStringSubmatch(out, -1) {
-		if d, err := time.ParseDuration(m[2] + "s"); err == nil {
-			took[m[1]] = d
-		}
+// pattern is the -test.run of a test, a subtest by its parts.
+func pattern(name string) string {
+	parts := strings.Split(name, "/")
+	for i := range parts {
+		parts[i] = "^" + regexp.QuoteMeta(parts[i]) + "$"
 	}
-	return took
-}
-
-var passed = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?m)^--- PASS: (\S+) \((\d+\.\d+)s\)$`) })
-
-// pattern is the -test.run of tests, subtests by their parts.
-func pattern(names []string) string {
-	if len(names) == 1 && strings.Contains(names[0], "/") {
-		parts := strings.Split(names[0], "/")
-		for i := range parts {
-			parts[i] = "^" + regexp.QuoteMeta(parts[i]) + "$"
-		}
-		return strings.Join(parts, "/")
-	}
-	tops := make([]string, len(names))
-	for i, n := range names {
-		top, _, _ := strings.Cut(n, "/")
-		tops[i] = regexp.QuoteMeta(top)
-	}
-	return "^(" + strings.Join(tops, "|") + ")$"
+	return strings.Join(parts, "/")
 }
 
 // outcomeOf reads what a test binary printed.
@@ -531,12 +474,6 @@ func (t *tail) String() string {
 	return t.head.String() + string(t.end)
 }
 
-// A block is a range of lines that was executed.
-type block struct {
-	file     string // base path as the profile has it
-	from, to int
-}
-
 // A Range is lines of a file, both included.
 type Range struct {
 	File     string // absolute
@@ -550,204 +487,8 @@ type Criterion struct {
 	Code    []Range  // that is tagged for it; where the tests run any of it, other breaks are made there alone
 }
 
-// Prove breaks what tests cover and sees whether they notice.
-func (p *Prover) Prove(ctx context.Context, tests []Test, criterion Criterion) (*Result, error) {
-	start := time.Now()
-	r := &Result{Level: None}
-	defer func() { r.Took = time.Since(start) }()
-	var blocks []block
-	var all []*group
-	for _, g := range groups(tests) {
-		found, parts, err := p.asIs(ctx, g, r)
-		if err != nil || r.Reason != "" {
-			return r, err
-		}
-		blocks, all = append(blocks, found...), append(all, parts...)
-	}
-	slices.SortStableFunc(all, func(a, b *group) int {
-		return cmp.Compare(a.own/slow, b.own/slow) // those that are fast stay in their order
-	})
-	r.Level = Ran
-	candidates := p.covered(blocks)
-	if len(candidates) == 0 {
-		return r, nil
-	}
-	r.Level = Covers
-	chosen := choose(within(candidates, criterion), criterion.Numbers, criterion.Name, p.Budget)
-	verdicts, err := p.try(ctx, chosen, all)
-	if err != nil {
-		return nil, err
-	}
-	if again, err := p.stillPasses(ctx, all, verdicts); err != nil || again != "" {
-		r.Level, r.Flaky, r.Reason = None, true, again
-		return r, err
-	}
-	for i, m := range chosen {
-		verdicts[i].Boundary = names(criterion.Numbers, m)
-	}
-	r.Verdicts = verdicts
-	if r.Killed() > 0 {
-		r.Level = Bites
-	}
-	return r, nil
-}
-
-// asIs runs a group of tests as they are: what they execute, and the groups that they are tried in. Where they do not pass
-// it says why in the result.
-func (p *Prover) asIs(ctx context.Context, g *group, r *Result) ([]block, []*group, error) {
-	bin, err := p.binary(ctx, g.dir, "cover")
-	if err != nil {
-		return nil, nil, err
-	}
-	if bin == "" {
-		r.Reason = "its package has no test that go runs here"
-		return nil, nil, nil
-	}
-	profile := filepath.Join(p.Temp, "cover.out")
-	os.Remove(profile)
-	if err := errors.Join(os.RemoveAll(childCover(profile)), os.MkdirAll(childCover(profile), 0o777), os.Chmod(childCover(profile), 0o777)); err != nil {
-		return nil, nil, err
-	}
-	outcome, out, took, err := p.output(ctx, bin, g.dir, g.names, 0, 10*time.Minute, profile)
-	if err != nil {
-		return nil, nil, err
-	}
-	words := saying(out)
-	if outcome == Killed || outcome == Panicked { // once more: a test that passes now and then is no proof
-		again, _, _, err := p.run(ctx, bin, g.dir, g.names, 0, 10*time.Minute, profile)
-		if err != nil {
-			return nil, nil, err
-		}
-		r.Flaky = again == Passed
-	}
-	if outcome != Passed {
-		r.Reason = map[Outcome]string{Killed: "its test fails", Panicked: "its test panics", TimedOut: "its test does not end", Skipped: "its test is skipped or not run"}[outcome] + ": " + words
-		if r.Flaky {
-			r.Reason = "its test fails now and then: " + words
-		}
-		for _, hint := range p.policy(p.Temp).Refused(out) {
-			r.Reason += "\n" + hint
-		}
-		return nil, nil, nil
-	}
-	g.own = took
-	found, err := readProfile(profile)
-	if err != nil {
-		return nil, nil, err
-	}
-	children, err := p.readChildren(ctx, profile)
-	return append(found, children...), g.apart(times(out)), err
-}
-
-// readChildren lists what processes that the tests started executed, where they are the test binary itself, started once
-// more, or were built with coverage too.
-func (p *Prover) readChildren(ctx context.Context, profile string) ([]block, error) {
-	left, err := os.ReadDir(childCover(profile))
-	if err != nil || len(left) == 0 {
-		return nil, err
-	}
-	text := profile + ".txt"
-	if out, err := p.goTool(ctx, "tool", "covdata", "textfmt", "-i="+childCover(profile), "-o="+text); err != nil {
-		return nil, fmt.Errorf("reading coverage: go tool covdata: %s", firstLines(out, 3))
-	}
-	return readProfile(text)
-}
-
-// stillPasses runs the scripts that noticed a break once more as they are: a script has no run before each break that would
-// tell a failure from one that comes now and then. It says which does not pass, or "".
-func (p *Prover) stillPasses(ctx context.Context, all []*group, verdicts []Verdict) (string, error) {
-	if !slices.ContainsFunc(verdicts, func(v Verdict) bool { return v.Outcome == Killed }) {
-		return "", nil
-	}
-	for _, g := range all {
-		if !g.script {
-			continue
-		}
-		bin, err := p.binary(ctx, g.dir, "mutants")
-		if err != nil {
-			return "", err
-		}
-		outcome, words, _, err := p.run(ctx, bin, g.dir, g.names, 0, 10*time.Minute, "")
-		if err != nil {
-			return "", err
-		}
-		if outcome != Passed {
-			return "its script " + g.names[0] + " fails now and then: " + words, nil
-		}
-	}
-	return "", nil
-}
-
-// try runs tests with each of several mutants, group by group until an assertion fails.
-func (p *Prover) try(ctx context.Context, mutants []*Mutant, all []*group) ([]Verdict, error) {
-	verdicts := make([]Verdict, len(mutants))
-	for i, m := range mutants {
-		verdicts[i] = Verdict{Mutant: m, Outcome: Passed}
-	}
-	for _, g := range all {
-		var seen map[int]Verdict
-		var chosen []*Mutant
-		for i, m := range mutants {
-			if !m.overlay && verdicts[i].Outcome != Killed {
-				chosen = append(chosen, m)
-			}
-		}
-		if len(chosen) > 0 {
-			bin, err := p.binary(ctx, g.dir, "mutants")
-			if err != nil {
-				return nil, err
-			}
-			chosen = slices.DeleteFunc(chosen, func(m *Mutant) bool { return !m.compiles })
-			if bin != "" && !p.Alone && !g.script && p.inOneProcess(g.dir, g.names) {
-				if seen, err = p.together(ctx, bin, g.dir, g.names, chosen); err != nil {
-					return nil, err
-				}
-			}
-		}
-		for i, m := range mutants {
-			if verdicts[i].Outcome == Killed {
-				continue
-			}
-			v, ok := seen[m.ID]
-			if !ok {
-				var err error
-				if v, err = p.alone(ctx, m, g); err != nil {
-					return nil, err
-				}
-			}
-			if v.Outcome != Passed {
-				verdicts[i].Outcome, verdicts[i].Said = v.Outcome, v.Said
-			}
-		}
-	}
-	return verdicts, nil
-}
-
-// alone runs the tests of a package with one mutant in a process of its own.
-func (p *Prover) alone(ctx context.Context, m *Mutant, g *group) (Verdict, error) {
-	bin, err := p.mutated(ctx, m, g.dir)
-	if err != nil {
-		return Verdict{}, err
-	}
-	if bin == "" {
-		return Verdict{Outcome: Broken}, nil
-	}
-	outcome, words, _, err := p.run(ctx, bin, g.dir, g.names, m.ID, limit(g.own), "")
-	return Verdict{Outcome: outcome, Said: words}, err
-}
-
-// mutated is the binary in which a mutant can be chosen, or its own build; "" where it does not compile.
-func (p *Prover) mutated(ctx context.Context, m *Mutant, dir string) (string, error) {
-	if !m.overlay {
-		bin, err := p.binary(ctx, dir, "mutants")
-		if err == nil && m.compiles {
-			return bin, nil
-		}
-		if err != nil {
-			return "", err
-		}
-		return "", nil
-	}
+// single is the build of a mutant that cannot be chosen at run time; "" where it does not compile.
+func (p *Prover) single(ctx context.Context, m *Mutant, dir string) (string, error) {
 	key := fmt.Sprintf("single%d %s", m.ID, dir)
 	if out, ok := p.binaries[key]; ok { // another criterion names the number too
 		return out, nil
@@ -777,52 +518,6 @@ func (p *Prover) mutated(ctx context.Context, m *Mutant, dir string) (string, er
 	}
 	p.binaries[key] = out
 	return out, nil
-}
-
-// readProfile lists what a cover profile saw executed.
-func readProfile(file string) ([]block, error) {
-	data, err := os.ReadFile(file)
-	if err != nil {
-		return nil, fmt.Errorf("reading coverage: %v", err)
-	}
-	var out []block
-	for line := range strings.Lines(string(data)) {
-		name, rest, ok := strings.Cut(strings.TrimSpace(line), ".go:")
-		var b block
-		var fc, tc, statements, count int
-		if !ok {
-			continue
-		}
-		if n, _ := fmt.Sscanf(rest, "%d.%d,%d.%d %d %d", &b.from, &fc, &b.to, &tc, &statements, &count); n == 6 && count > 0 {
-			b.file = name + ".go"
-			out = append(out, b)
-		}
-	}
-	return out, nil
-}
-
-// covered lists the mutants on lines that were executed, and the package-level numbers of files in which any was.
-func (p *Prover) covered(blocks []block) []*Mutant {
-	byFile := map[string][]block{}
-	for _, b := range blocks {
-		byFile[b.file] = append(byFile[b.file], b)
-	}
-	profileName := map[string]string{}
-	for _, pkg := range p.pkgs {
-		for _, name := range pkg.CompiledGoFiles {
-			profileName[name] = pkg.PkgPath + "/" + filepath.Base(name)
-		}
-	}
-	var out []*Mutant
-	for _, m := range p.mutants {
-		ran := byFile[profileName[m.File]]
-		if m.global && len(ran) > 0 || slices.ContainsFunc(ran, func(b block) bool { return b.from <= m.Line && m.EndLine <= b.to || b.from <= m.Line && m.Line <= b.to }) {
-			if m.compiles {
-				out = append(out, m)
-			}
-		}
-	}
-	return out
 }
 
 // within leaves out the mutants outside the code that is tagged for a criterion, numbers that it names apart, where there

@@ -204,6 +204,67 @@ func TestOnlyTaggedCodeIsBroken(t *testing.T) {
 	}
 }
 
+// What a test starts once a process, and says so, serves the processes after it, also behind one that a break ended; where a
+// break leaves something in it that makes every test fail, it is started anew. A test is shown only the breaks that it
+// comes by, and what fails once because of the break before has noticed nothing.
+func TestSharedServer(t *testing.T) {
+	p, dir := proverOf(t, "shared")
+	defer p.Close()
+	prove := func(code []mutate.Range, names ...string) *mutate.Result {
+		t.Helper()
+		var tests []mutate.Test
+		for _, n := range names {
+			tests = append(tests, mutate.Test{Dir: dir, Name: n})
+		}
+		r, err := p.Prove(t.Context(), tests, mutate.Criterion{Name: "f/1.1", Code: code})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, v := range r.Verdicts {
+			t.Logf("%v %s: line %d, %s, %s -> %s: %s %s", names, v.Func, v.Line, v.Kind, v.From, v.To, v.Outcome, v.Said)
+		}
+		return r
+	}
+	runs := func(file string) int {
+		data, err := os.ReadFile(filepath.Join(dir, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(data)
+	}
+	counts := map[mutate.Outcome]int{}
+	for _, v := range prove(nil, "TestAt").Verdicts {
+		counts[v.Outcome]++
+		if v.Func != "At" {
+			t.Errorf("%s is broken, which the test does not come by", v.Func)
+		}
+	}
+	if counts[mutate.Killed] == 0 || counts[mutate.Panicked] == 0 || counts[mutate.Passed] > 0 || runs("starts") != 1 {
+		t.Errorf("%v, and %d servers", counts, runs("starts"))
+	}
+	for _, v := range prove(nil, "TestPut").Verdicts {
+		if (v.Func == "tidy" || v.From == "tidy(file)") && v.Outcome != mutate.Killed {
+			t.Errorf("line %d, %s: %s", v.Line, v.Kind, v.Outcome)
+		}
+	}
+	if n := runs("starts"); n < 2 {
+		t.Errorf("%d servers: what a break left was not thrown away", n)
+	}
+	at := runs("at")
+	data, err := os.ReadFile(filepath.Join(dir, "store.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	line := 1 + strings.Count(string(data[:strings.Index(string(data), "func Twice")]), "\n")
+	r := prove([]mutate.Range{{File: filepath.Join(dir, "store.go"), From: line, To: line}}, "TestAt", "TestOnceBitten")
+	if len(r.Verdicts) < 3 || r.Level != mutate.Covers {
+		t.Errorf("what failed because of the break before: %s, %d of %d noticed", r.Level, r.Killed(), len(r.Verdicts))
+	}
+	if n := runs("at") - at; n != 1 {
+		t.Errorf("TestAt ran %d times with breaks that it does not come by", n-1)
+	}
+}
+
 // A script proves what it runs in processes that are started without our environment: what they execute is seen, breaks are
 // switched on in them, a line that fails is an assertion and a panic of a process is none.
 func TestScripts(t *testing.T) {

@@ -1,0 +1,448 @@
+package mutate
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// One process tries many mutants. Each of a criterion's tests is run as it is, while is noted which mutants it comes by; then
+// each mutant is switched on for the tests that come by it, the quickest first, until one notices.
+//
+// A test that fails with a mutant has noticed it only beside runs of the same process, as the code is, that pass: one after
+// it, and one before since any other mutant was reached. Where there was none before, it has to fail again behind the one
+// after it. Where it does not pass after it, something was left behind, and a new process decides. Servers that tests start
+// once a process are shared.
+//
+// What was computed once before the mutant was switched on hides it. So the mutated code notes when a mutant was
+// reached, and one that was not is tried again in a process of its own, where it is on from the start.
+
+// A proof is the work on one criterion.
+type proof struct {
+	*Prover
+	workers map[string]*worker
+	units   []*unit
+}
+
+// A unit is one test, as breaks are shown to it.
+type unit struct {
+	Test
+	direct  bool          // a process for each run: scripts, and what the driver of a package cannot call
+	own     time.Duration // of it as it is, the shortest
+	cpu     time.Duration // its processor time; 0 where that cannot be told
+	reached map[int]bool  // mutants that it comes by
+	files   map[string]bool
+	dirs    map[string]bool
+	doubted bool // it noticed a mutant in a process of its own: it has to pass as it is once more
+}
+
+// reaches tells whether a mutant can be noticed by a test. A package-level number is looked up in the files, and among
+// the bare declarations of the packages, that the test comes by.
+func (u *unit) reaches(p *Prover, m *Mutant) bool {
+	if m.global {
+		return u.files[m.File] || p.bare[m.File] && u.dirs[filepath.Dir(m.File)]
+	}
+	return u.reached[m.ID]
+}
+
+// unsteady is why tests prove nothing.
+type unsteady struct{ reason string }
+
+func (e *unsteady) Error() string { return e.reason }
+
+// Prove breaks what tests cover and sees whether they notice.
+func (p *Prover) Prove(ctx context.Context, tests []Test, criterion Criterion) (*Result, error) {
+	start := time.Now()
+	r := &Result{Level: None}
+	defer func() { r.Took = time.Since(start) }()
+	x := &proof{Prover: p, workers: map[string]*worker{}}
+	defer x.close()
+	if err := x.asTheyAre(ctx, tests, r); err != nil || r.Reason != "" {
+		return r, err
+	}
+	r.Level = Ran
+	var candidates []*Mutant
+	for _, m := range p.mutants {
+		if m.compiles && slices.ContainsFunc(x.units, func(u *unit) bool { return u.reaches(p, m) }) {
+			candidates = append(candidates, m)
+		}
+	}
+	if len(candidates) == 0 {
+		return r, nil
+	}
+	r.Level = Covers
+	var verdicts []Verdict
+	for _, m := range choose(within(candidates, criterion), criterion.Numbers, criterion.Name, p.Budget) {
+		v, err := x.try(ctx, m)
+		if err != nil {
+			return r.unsteady(err)
+		}
+		v.Boundary = names(criterion.Numbers, m)
+		verdicts = append(verdicts, v)
+	}
+	if err := x.stillPass(ctx); err != nil {
+		return r.unsteady(err)
+	}
+	r.Verdicts = verdicts
+	if r.Killed() > 0 {
+		r.Level = Bites
+	}
+	return r, nil
+}
+
+// unsteady is the result where a test passes now and then.
+func (r *Result) unsteady(err error) (*Result, error) {
+	var u *unsteady
+	if !errors.As(err, &u) {
+		return nil, err
+	}
+	r.Level, r.Flaky, r.Reason = None, true, u.reason
+	return r, nil
+}
+
+func (x *proof) close() {
+	for _, w := range x.workers {
+		w.stop()
+	}
+}
+
+// worker is the process that runs a unit, a new one where the last has ended.
+func (x *proof) worker(ctx context.Context, u *unit, state string) (*worker, error) {
+	key, only := u.Dir, ""
+	if strings.Contains(u.Name, "/") {
+		key, only = u.Dir+" "+u.Name, u.Name
+	}
+	if w := x.workers[key]; w != nil && !w.dead() {
+		return w, nil
+	}
+	w, err := x.start(ctx, u.Dir, only, state)
+	if err != nil {
+		return nil, err
+	}
+	x.workers[key] = w
+	return w, nil
+}
+
+// forget lets a process run no more units.
+func (x *proof) forget(w *worker) {
+	maps.DeleteFunc(x.workers, func(_ string, have *worker) bool { return have == w })
+}
+
+// leave ends a process.
+func (x *proof) leave(w *worker) {
+	x.forget(w)
+	w.stop()
+}
+
+// top is the name of the function that a test is, or is a part of.
+func top(name string) string {
+	name, _, _ = strings.Cut(name, "/")
+	return name
+}
+
+// asTheyAre runs the tests as they are. Where they do not pass it says why in the result.
+func (x *proof) asTheyAre(ctx context.Context, tests []Test, result *Result) error {
+	tests = slices.Clone(tests)
+	slices.SortStableFunc(tests, func(a, b Test) int { return strings.Compare(a.Dir, b.Dir) })
+	skipped := ""
+	for _, t := range tests {
+		bin, err := x.binary(ctx, t.Dir)
+		if err != nil {
+			return err
+		}
+		if bin == "" {
+			result.Reason = "its package has no test that go runs here"
+			return nil
+		}
+		u := &unit{Test: t, direct: t.Script || !x.driven[t.Dir][top(t.Name)]}
+		r, err := x.asItIs(ctx, u, noting)
+		if err != nil {
+			return err
+		}
+		if r.outcome == Killed || r.outcome == Panicked { // once more: a test that passes now and then is no proof
+			again, err := x.asItIs(ctx, u, noting)
+			if err != nil {
+				return err
+			}
+			result.Flaky = again.outcome == Passed
+		}
+		switch r.outcome {
+		case Passed:
+			u.comesBy(x.Prover, r.reached)
+			x.units = append(x.units, u)
+			continue
+		case Skipped: // the others may do
+			skipped = "its test is skipped or not run: " + r.said
+			continue
+		}
+		result.Reason = map[Outcome]string{Killed: "its test fails", Panicked: "its test panics", TimedOut: "its test does not end"}[r.outcome] + ": " + r.said
+		if result.Flaky {
+			result.Reason = "its test fails now and then: " + r.said
+		}
+		for _, hint := range x.policy(x.Temp).Refused(r.out) {
+			result.Reason += "\n" + hint
+		}
+		return nil
+	}
+	if len(x.units) == 0 {
+		result.Reason = skipped
+	}
+	slices.SortStableFunc(x.units, func(a, b *unit) int { return cmp.Compare(a.own, b.own) })
+	return nil
+}
+
+// comesBy notes the mutants that a test reaches.
+func (u *unit) comesBy(p *Prover, reached map[int]bool) {
+	u.reached, u.files, u.dirs = reached, map[string]bool{}, map[string]bool{}
+	for _, m := range p.mutants {
+		if !m.global && reached[m.ID] {
+			u.files[m.File], u.dirs[filepath.Dir(m.File)] = true, true
+		}
+	}
+}
+
+// asItIs runs a test with no mutant. A process that started what others can share is left alone from then on.
+func (x *proof) asItIs(ctx context.Context, u *unit, state string) (ran, error) {
+	if u.direct {
+		bin, err := x.binary(ctx, u.Dir)
+		if err != nil {
+			return ran{}, err
+		}
+		r, err := x.Prover.direct(ctx, bin, u.Test, state, asItIsLimit)
+		u.took(r)
+		return r, err
+	}
+	w, err := x.worker(ctx, u, state)
+	if err != nil {
+		return ran{}, err
+	}
+	longest := asItIsLimit
+	if u.own > 0 { // it may wait for a lock that a mutant did not give back
+		longest = 2 * limit(u.own)
+	}
+	r, err := w.run(ctx, u.Name, state, func(wall, _ time.Duration) bool { return wall > longest })
+	if err != nil {
+		return r, err
+	}
+	u.took(r)
+	for n := range w.early {
+		if r.reached != nil {
+			r.reached[n] = true
+		}
+	}
+	if len(w.shares) > 0 && state == noting && r.outcome == Passed {
+		x.forget(w)
+		x.shared, x.hosts = append(x.shared, w.shares...), append(x.hosts, w)
+	}
+	return r, nil
+}
+
+// asItIsLimit is how long a test may take that nothing is known of.
+const asItIsLimit = 10 * time.Minute
+
+// took notes how long a test takes as it is.
+func (u *unit) took(r ran) {
+	if r.outcome != Passed {
+		return
+	}
+	if u.own == 0 || r.took < u.own {
+		u.own = r.took
+	}
+	if r.cpu > 0 && (u.cpu == 0 || r.cpu < u.cpu) {
+		u.cpu = r.cpu
+	}
+}
+
+// limit is how long a run with a mutant may take, from that of the test itself.
+func limit(own time.Duration) time.Duration {
+	return max(4*own, 200*time.Millisecond) + 3*time.Second
+}
+
+// over tells whether a run with a mutant takes too long. A loop that has no end is told by the processor time that it
+// takes, which a busy machine makes no longer; what waits is told by the clock alone.
+func (u *unit) over(wall, cpu time.Duration) bool {
+	return wall > limit(u.own) || u.cpu > 0 && cpu > max(4*u.cpu, 250*time.Millisecond)
+}
+
+// try shows a mutant to the tests that come by it until one notices. After one that took too long it ends: another would
+// too.
+func (x *proof) try(ctx context.Context, m *Mutant) (Verdict, error) {
+	v := Verdict{Mutant: m, Outcome: Passed}
+	for _, u := range x.units {
+		if !u.reaches(x.Prover, m) {
+			continue
+		}
+		r, err := x.show(ctx, m, u)
+		if err != nil {
+			return v, err
+		}
+		if r.outcome != Passed && v.Outcome == Passed || r.outcome == Killed {
+			v.Outcome, v.Said = r.outcome, r.said
+		}
+		if r.outcome == Killed || r.outcome == TimedOut || r.outcome == Broken {
+			break
+		}
+	}
+	return v, nil
+}
+
+// A shown is a mutant that a test was run with.
+type shown struct {
+	mutant int
+	test   Test
+	alone  bool
+}
+
+// show runs a test with a mutant, once for all criteria.
+func (x *proof) show(ctx context.Context, m *Mutant, u *unit) (ran, error) {
+	key := shown{m.ID, u.Test, x.Alone}
+	if r, ok := x.seen[key]; ok {
+		return r, nil
+	}
+	r, err := x.together(ctx, m, u)
+	if err == nil {
+		x.seen[key] = r
+	}
+	return r, err
+}
+
+// together runs a test with a mutant in the process that runs the others, where that can be.
+func (x *proof) together(ctx context.Context, m *Mutant, u *unit) (ran, error) {
+	if m.overlay || u.direct || x.Alone || u.own > slow {
+		return x.alone(ctx, m, u)
+	}
+	w, err := x.worker(ctx, u, "0")
+	if err != nil {
+		return ran{}, err
+	}
+	sound, untouched := w.sound(u.Name), w.untouched(u.Name)
+	r, err := w.run(ctx, u.Name, strconv.Itoa(m.ID), u.over)
+	switch {
+	case err != nil:
+		return r, err
+	case r.outcome == Passed && !r.hit:
+		return x.alone(ctx, m, u)
+	case r.outcome == Passed || r.outcome != Killed && sound:
+		return r, nil
+	}
+	passes := false
+	if !r.gone {
+		after, err := x.asItIs(ctx, u, "0")
+		if passes = after.outcome == Passed; err != nil || passes && untouched {
+			return r, err
+		}
+	}
+	if !passes {
+		if w, err = x.fresh(ctx, u); err != nil {
+			return r, err
+		}
+	}
+	if r, err = w.run(ctx, u.Name, strconv.Itoa(m.ID), u.over); err == nil && r.outcome == Killed { // so that the next finds it untouched
+		_, err = x.asItIs(ctx, u, "0")
+	}
+	return r, err
+}
+
+// fresh is a new process in which a test has passed as it is: the last one keeps something that a mutant left. Where that lies
+// in what the processes share, they share it no more.
+func (x *proof) fresh(ctx context.Context, u *unit) (*worker, error) {
+	for {
+		w, err := x.worker(ctx, u, "0")
+		if err != nil {
+			return nil, err
+		}
+		if w.runs > 0 {
+			x.leave(w)
+			continue
+		}
+		r, err := x.asItIs(ctx, u, "0")
+		switch {
+		case err != nil:
+			return nil, err
+		case r.outcome == Passed:
+			return w, nil
+		case len(x.hosts) == 0:
+			return nil, &unsteady{"its test fails now and then: " + r.said}
+		}
+		x.leave(w)
+		x.Prover.Close()
+	}
+}
+
+// slow is how long a test takes for which a process of its own costs less than a run as it is after each mutant.
+const slow = time.Second
+
+// alone runs a test with a mutant in a process of its own, in which it is on from the start.
+func (x *proof) alone(ctx context.Context, m *Mutant, u *unit) (r ran, err error) {
+	state := strconv.Itoa(m.ID)
+	switch {
+	case m.overlay:
+		bin, err := x.single(ctx, m, u.Dir)
+		if err != nil {
+			return r, err
+		}
+		if bin == "" {
+			return ran{outcome: Broken}, nil
+		}
+		r, err = x.Prover.direct(ctx, bin, u.Test, "0", limit(u.own)+startOf)
+		if err != nil {
+			return r, err
+		}
+	case u.direct:
+		bin, err := x.binary(ctx, u.Dir)
+		if err != nil {
+			return r, err
+		}
+		if r, err = x.Prover.direct(ctx, bin, u.Test, state, limit(u.own)); err != nil {
+			return r, err
+		}
+	default:
+		only := ""
+		if strings.Contains(u.Name, "/") {
+			only = u.Name
+		}
+		w, err := x.start(ctx, u.Dir, only, state)
+		if err != nil {
+			return r, err
+		}
+		r, err = w.run(ctx, u.Name, state, func(wall, cpu time.Duration) bool { return u.over(wall-startOf, cpu) })
+		w.stop()
+		if err != nil {
+			return r, err
+		}
+	}
+	u.doubted = u.doubted || r.outcome == Killed
+	return r, nil
+}
+
+// startOf is what a new process may take for what it has to start first.
+const startOf = 10 * time.Second
+
+// stillPass runs the tests that noticed a mutant in a process of its own once more as they are: there was no run beside it
+// that would tell a failure from one that comes now and then.
+func (x *proof) stillPass(ctx context.Context) error {
+	for _, u := range x.units {
+		if !u.doubted {
+			continue
+		}
+		r, err := x.asItIs(ctx, u, "0")
+		if err != nil {
+			return err
+		}
+		if r.outcome != Passed {
+			if u.direct {
+				return &unsteady{"its test " + u.Name + " fails now and then: " + r.said}
+			}
+			if _, err := x.fresh(ctx, u); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

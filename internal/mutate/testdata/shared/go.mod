@@ -1,0 +1,3 @@
+module example.org/shared
+
+go 1.22
