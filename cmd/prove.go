@@ -93,6 +93,9 @@ func (a *app) prove(ctx context.Context, name string, o proveOptions) error {
 	if o.replay != "" {
 		o.criterion = []string{o.replay}
 	}
+	if err := haveCriteria(targets, o.criterion); err != nil {
+		return err
+	}
 	t := targets[0]
 	s, err := a.settings(t.root)
 	if err != nil {
@@ -116,10 +119,6 @@ func (a *app) prove(ctx context.Context, name string, o proveOptions) error {
 		r, err := a.proveFeature(ctx, p, index, t, before, o)
 		if err != nil {
 			return err
-		}
-		named := slices.ContainsFunc(t.feature.Criteria(), func(c *spec.Requirement) bool { return slices.Contains(o.criterion, c.ID) })
-		if len(o.criterion) > 0 && !named && len(targets) == 1 {
-			return undecided("spec show "+spec.Typed(t.feature.Name), "no criterion %s in %s", strings.Join(o.criterion, ", "), t.feature.Name)
 		}
 		hollow = hollow || slices.ContainsFunc(r.Criteria, func(c provenCriterion) bool {
 			return c.Aged || len(c.Tests) > 0 && c.Level != mutate.Bites && !(c.Level == mutate.Ran && c.Reason == "") || len(c.Unnoticed) > 0

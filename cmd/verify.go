@@ -24,7 +24,7 @@ import (
 type verifyOptions struct {
 	frozen    bool
 	commit    bool
-	criterion string
+	criterion []string
 	since     string
 	tagged    bool
 	stale     bool
@@ -48,7 +48,7 @@ func (a *app) verifyVerb() *cobra.Command {
 	}
 	c.Flags().BoolVar(&o.frozen, "frozen", false, "compare with the recorded facts and write nothing (for CI)")
 	c.Flags().BoolVar(&o.commit, "commit", false, "commit spec.lock where it changed")
-	c.Flags().StringVar(&o.criterion, "criterion", "", "only the tests of criterion `ID`")
+	c.Flags().StringSliceVar(&o.criterion, "criterion", nil, "only the tests of criteria `IDS`")
 	c.Flags().StringVar(&o.since, "changed-since", "", "only the tests of criteria whose words, tests or code are not those of the commit `REV`")
 	c.Flags().StringVar(&o.results, "results", "", "run nothing: read `FILE`, what go test -json wrote of this very tree (for a CI that runs the tests itself); - is standard input")
 	c.Flags().BoolVar(&o.tagged, "tagged", false, "only tests that are tagged for criteria")

@@ -23,7 +23,10 @@ type selection struct {
 
 // selectTests finds the criteria that the options ask for, and their tests.
 func (a *app) selectTests(ctx context.Context, targets []*target, o verifyOptions) (selection, error) {
-	s := selection{whole: o.criterion == "" && o.since == "" && !o.tagged && !o.stale, criteria: map[string][]*spec.Requirement{}}
+	s := selection{whole: len(o.criterion) == 0 && o.since == "" && !o.tagged && !o.stale, criteria: map[string][]*spec.Requirement{}}
+	if err := haveCriteria(targets, o.criterion); err != nil {
+		return s, err
+	}
 	index, err := trace.Scan(rooted(targets[0].root), ".")
 	if err != nil {
 		return s, err
@@ -32,21 +35,17 @@ func (a *app) selectTests(ctx context.Context, targets []*target, o verifyOption
 	if err != nil {
 		return s, err
 	}
-	known := false
 	for _, t := range targets {
 		for _, c := range t.feature.Criteria() {
 			tests := index.Tests(t.feature.Name, c.ID)
 			switch {
-			case o.criterion != "" && c.ID != o.criterion:
+			case len(o.criterion) > 0 && !slices.Contains(o.criterion, c.ID):
 				continue
 			case before != nil && !slices.ContainsFunc(tests, foreign) && before(t.feature.Name, c.ID, "") == stateOf(t.feature, index, c, ""):
-				known = true
 				continue
 			case o.stale && (len(tests) == 0 || fits(t.lock.Criterion(c.ID), c, tests)):
-				known = true
 				continue
 			}
-			known = true
 			s.criteria[t.feature.Name] = append(s.criteria[t.feature.Name], c)
 			for _, test := range tests {
 				if !slices.ContainsFunc(s.tests, func(x *trace.Test) bool { return x.File == test.File && x.Name == test.Name }) {
@@ -55,10 +54,19 @@ func (a *app) selectTests(ctx context.Context, targets []*target, o verifyOption
 			}
 		}
 	}
-	if !known && o.criterion != "" {
-		return s, undecided("spec show "+spec.Typed(targets[0].feature.Name), "no criterion %s in %s", o.criterion, targets[0].feature.Name)
-	}
 	return s, nil
+}
+
+// haveCriteria says which of the criteria that are asked for no feature has.
+func haveCriteria(targets []*target, ids []string) error {
+	for _, id := range ids {
+		if !slices.ContainsFunc(targets, func(t *target) bool {
+			return slices.ContainsFunc(t.feature.Criteria(), func(c *spec.Requirement) bool { return c.ID == id })
+		}) {
+			return undecided("spec show "+spec.Typed(targets[0].feature.Name), "no criterion %s in %s", id, targets[0].feature.Name)
+		}
+	}
+	return nil
 }
 
 // foreign tells whether a test is not one of go test.

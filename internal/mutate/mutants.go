@@ -166,7 +166,7 @@ func (m *maker) globals(d *ast.GenDecl) {
 		case *ast.ArrayType:
 			return false
 		case *ast.KeyValueExpr:
-			if _, ok := x.Key.(*ast.BasicLit); ok && d.Tok == token.VAR { // an index has to be constant
+			if constant := m.pkg.TypesInfo.Types[x.Key].Value; constant != nil && d.Tok == token.VAR { // an index has to be so
 				ast.Inspect(x.Value, visit)
 				return false
 			}
@@ -174,10 +174,23 @@ func (m *maker) globals(d *ast.GenDecl) {
 			if x.Kind == token.INT {
 				m.global(d, x)
 			}
+		case *ast.SelectorExpr:
+			if d.Tok == token.VAR {
+				before := len(m.out)
+				m.foreign(x)
+				m.areGlobal(before)
+			}
 		}
 		return true
 	}
 	ast.Inspect(d, visit)
+}
+
+// areGlobal notes that the last mutants stand in no function.
+func (m *maker) areGlobal(from int) {
+	for _, mu := range m.out[from:] {
+		mu.global = true
+	}
 }
 
 func (m *maker) global(d *ast.GenDecl, lit *ast.BasicLit) {
@@ -185,9 +198,7 @@ func (m *maker) global(d *ast.GenDecl, lit *ast.BasicLit) {
 		if name, ok := m.typeName(t); ok {
 			before := len(m.out)
 			m.number(lit, t, name, true)
-			for _, mu := range m.out[before:] {
-				mu.global = true
-			}
+			m.areGlobal(before)
 			return
 		}
 	}

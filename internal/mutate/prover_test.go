@@ -185,6 +185,7 @@ func TestOnlyTaggedCodeIsBroken(t *testing.T) {
 		{"TestFee", code("1.2"), nil, map[string]bool{"round": true}},
 		{"TestFee", code("1.1"), []string{"30"}, map[string]bool{"Fee": true, "Log": true}},
 		{"TestFee", code("1.1"), []string{"2500"}, map[string]bool{"Fee": true, "": true}},
+		{"TestFee", code("1.1"), []string{"402"}, map[string]bool{"Fee": true, "": true}},
 		{"TestLog", code("1.1"), nil, map[string]bool{"Log": true}},
 	} {
 		r, err := p.Prove(t.Context(), []mutate.Test{{Dir: dir, Name: tt.test}}, mutate.Criterion{Name: "f/1.1", Numbers: tt.numbers, Code: tt.code})

@@ -1,5 +1,7 @@
 package tagged
 
+import "net/http"
+
 // Fee is what the criterion speaks of.
 //
 // spec:f/1.1
@@ -7,10 +9,13 @@ func Fee(cents int) int {
 	if cents > free {
 		return round(cents / 50)
 	}
-	return 0
+	return refused.status - 402
 }
 
 var free = 2500
+
+// refused is what is answered without a fee.
+var refused = struct{ status int }{http.StatusPaymentRequired}
 
 // round is run by the test of the criterion, and is of another.
 //
