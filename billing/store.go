@@ -29,6 +29,8 @@ type Store struct {
 
 // NewStore uses a pool of connections to a database that Migrate has prepared. Half of them at most are held while Stripe
 // is asked, so that deliveries are stored and pages are shown while Stripe hangs.
+//
+// spec:subscription-billing/14.3
 func NewStore(pool *pgxpool.Pool) *Store {
 	return &Store{pool: pool, slow: make(chan struct{}, max(1, pool.Config().MaxConns/2))}
 }

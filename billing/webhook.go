@@ -53,7 +53,7 @@ func (h *Webhook) Register(mux *http.ServeMux) { mux.Handle("POST /api/billing/w
 // ServeHTTP answers 200 for an event that is stored now or was before, 400 for a delivery that Stripe did not sign, 413
 // for one that is too large, and 503 when it could not be stored: then Stripe delivers it again.
 //
-// spec:subscription-billing/3.4 spec:subscription-billing/3.7 spec:subscription-billing/13.3
+// spec:subscription-billing/3.4 spec:subscription-billing/3.7 spec:subscription-billing/13.3 spec:subscription-billing/14.3
 func (h *Webhook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	payload, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxEvent))
 	var large *http.MaxBytesError
@@ -105,7 +105,7 @@ const insertEvents = `INSERT INTO stripe_events (id, type, api_version, livemode
 // (a NUL in a text, nesting without end) is left out, since delivering it again would not help: the worker fetches what it
 // needs.
 //
-// spec:subscription-billing/3.3 spec:subscription-billing/3.4 spec:subscription-billing/14.3
+// spec:subscription-billing/3.3 spec:subscription-billing/3.4
 func (s *Store) Receive(ctx context.Context, e Event, payload []byte) error {
 	err := s.insertEvents(ctx, []*delivery{{event: e, payload: payload}})
 	if !refusedData(err) {
