@@ -32,6 +32,7 @@ type approved struct {
 	attempt   int
 	policy    Policy
 	by        string // agent:NAME or hand
+	diff      []byte // between base and tree, where it was made already
 	gates     []trace.Gate
 	unchanged string
 }
@@ -73,9 +74,11 @@ func (r *run) draft(ctx context.Context, s *slot, h *head, t *plan.Task, a appro
 	if d.v, err = r.verifyMerged(ctx, s, code, a.task); err != nil {
 		return d, err
 	}
-	diff, err := r.git.Diff(ctx, a.base, a.tree)
-	if err != nil {
-		return d, err
+	diff := a.diff
+	if diff == nil {
+		if diff, err = r.git.Diff(ctx, a.base, a.tree); err != nil {
+			return d, err
+		}
 	}
 	why, err := r.verdict(s, h, t, d.v, diff)
 	if err != nil {
@@ -594,6 +597,6 @@ func (r *run) load(ctx context.Context, ref git.Ref) (a approved, ok bool, err e
 		return a, false, err
 	}
 	diff, err := r.git.Diff(ctx, a.base, a.tree)
-	a.patch = patchHash(diff)
+	a.diff, a.patch = diff, patchHash(diff)
 	return a, ok, err
 }

@@ -162,7 +162,7 @@ func (r *run) try(ctx context.Context, s *slot, e *effort) (out outcome, done bo
 	if r.o.NoLanding {
 		return outcome{task: e.task, status: landed}, true
 	}
-	a := approved{task: e.task, base: h.commit, tree: result.tree, patch: result.patch, inputs: t.Inputs(), attempt: e.attempt + 1, policy: r.policyOf(result), by: r.by(h, t), unchanged: unchanged}
+	a := approved{task: e.task, base: h.commit, tree: result.tree, patch: result.patch, inputs: t.Inputs(), attempt: e.attempt + 1, policy: r.policyOf(result), by: r.by(h, t), unchanged: unchanged, diff: result.diff}
 	return r.gate(ctx, s, h, t, e, a, result, v)
 }
 
@@ -733,7 +733,7 @@ func (r *run) withoutRejected(ctx context.Context, s *slot, e *effort, a approve
 	} else if why != "" {
 		return r.count(e, t.Inputs(), "without the rejected files: "+why)
 	}
-	a.tree, a.patch = tree, result.patch
+	a.tree, a.patch, a.diff = tree, result.patch, result.diff
 	if a.policy != ApproveFile { // without what was rejected it may need less, but never less than it was shown under
 		a.policy = r.policyOf(result)
 	}

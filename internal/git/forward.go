@@ -164,6 +164,5 @@ func (r *Repo) holds(s step, real map[string]bool) bool {
 	if err != nil || !info.Mode().IsRegular() || info.Size() > maxStepFile || (s.oldMode == "100755") != (info.Mode()&0o100 != 0) {
 		return false
 	}
-	data, err := os.ReadFile(name)
-	return err == nil && blobName(data, len(s.old)) == s.old
+	return fileName(name, info.Size(), len(s.old)) == s.old
 }

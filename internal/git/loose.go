@@ -109,7 +109,8 @@ func (s *looseStore) deflate(to io.Writer, data []byte) error {
 	sum := adler32.New()
 	sum.Write(header)
 	sum.Write(data)
-	out := bytes.NewBuffer([]byte{0x78, 0x9c})
+	out := bytes.NewBuffer(make([]byte, 0, 1024+len(data)/2))
+	out.Write([]byte{0x78, 0x9c})
 	if err := s.compress(out, header); err != nil {
 		return err
 	}

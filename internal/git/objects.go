@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -456,8 +457,7 @@ func (r *Repo) asCommitted(ctx context.Context, paths []string) bool {
 		case err != nil, !info.Mode().IsRegular(), e.Path == "", e.Mode != "100644" && e.Mode != "100755", (e.Mode == "100755") != (info.Mode()&0o100 != 0):
 			return false
 		}
-		data, err := os.ReadFile(name)
-		if err != nil || blobName(data, len(e.ID)) != e.ID {
+		if fileName(name, info.Size(), len(e.ID)) != e.ID {
 			return false
 		}
 	}
@@ -466,12 +466,28 @@ func (r *Repo) asCommitted(ctx context.Context, paths []string) bool {
 
 // blobName is the name that git gives a blob in a repository whose names have so many digits.
 func blobName(data []byte, digits int) string {
+	return streamName(bytes.NewReader(data), int64(len(data)), digits)
+}
+
+// fileName is the name of a file's content as a blob, "" where it cannot be read or has not that size.
+func fileName(file string, size int64, digits int) string {
+	f, err := os.Open(file)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	return streamName(f, size, digits)
+}
+
+func streamName(r io.Reader, size int64, digits int) string {
 	h := sha1.New()
 	if digits == hex.EncodedLen(sha256.Size) {
 		h = sha256.New()
 	}
-	fmt.Fprintf(h, "blob %d\x00", len(data))
-	h.Write(data)
+	fmt.Fprintf(h, "blob %d\x00", size)
+	if n, err := io.Copy(h, r); err != nil || n != size {
+		return ""
+	}
 	return hex.EncodeToString(h.Sum(nil))
 }
 

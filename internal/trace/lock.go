@@ -369,6 +369,8 @@ func (l *Lock) Bytes() []byte {
 		return nil
 	}
 	var b bytes.Buffer
+	const block = 384 // bytes of most of them, hashes chiefly
+	b.Grow(block * (len(l.Approvals) + len(l.Criteria) + len(l.Tasks) + 1))
 	for _, stage := range spec.Stages() {
 		for _, a := range l.Approvals {
 			if a.Stage != stage {
@@ -560,14 +562,16 @@ func (l *Lock) Clone() *Lock {
 		facts.Tests = slices.Clone(old.Tests)
 		c.Criteria = append(c.Criteria, &facts)
 	}
-	for _, old := range l.Tasks {
-		facts := *old
-		facts.Gates = slices.Clone(old.Gates)
+	tasks, landed := make([]TaskFacts, len(l.Tasks)), make([]Landed, len(l.Tasks)) // two pieces of memory, not two for each
+	c.Tasks = make([]*TaskFacts, len(l.Tasks), len(l.Tasks)+1)
+	for i, old := range l.Tasks {
+		tasks[i] = *old
+		tasks[i].Gates = slices.Clone(old.Gates)
 		if old.Landed != nil {
-			fact := *old.Landed
-			facts.Landed = &fact
+			landed[i] = *old.Landed
+			tasks[i].Landed = &landed[i]
 		}
-		c.Tasks = append(c.Tasks, &facts)
+		c.Tasks[i] = &tasks[i]
 	}
 	return c
 }
