@@ -159,7 +159,8 @@ func (r *run) completes(ctx context.Context, h *head, parent, commit string) (bo
 }
 
 // takeBack makes those files of the checkout the head's again that hold what a landing wrote which did not come to its end.
-// A file that reads otherwise is the user's, and so is code that was to land by hand.
+// A file that reads otherwise is the user's, and so is code that was to land by hand, or is to now: who does a task anew may well
+// write some of the same.
 func (r *run) takeBack(ctx context.Context, parent, commit, task string) error {
 	branch, _, err := r.git.Head(ctx)
 	if err != nil || branch != r.branch {
@@ -173,11 +174,14 @@ func (r *run) takeBack(ctx context.Context, parent, commit, task string) error {
 	if err != nil {
 		return err
 	}
+	byHand := r.o.Hand && slices.Contains(r.o.Only, task)
 	if data, err := r.git.ReadFile(ctx, commit, path.Join(r.o.FeatureDir, LockFile)); err == nil {
 		lock, _ := trace.ParseLock(data)
-		if facts := lock.Task(task); facts != nil && facts.Landed != nil && facts.Landed.By == "hand" {
-			names = slices.DeleteFunc(names, func(name string) bool { return !strings.HasPrefix(name, r.o.FeatureDir+"/") })
-		}
+		facts := lock.Task(task)
+		byHand = byHand || facts != nil && facts.Landed != nil && facts.Landed.By == "hand"
+	}
+	if byHand {
+		names = slices.DeleteFunc(names, func(name string) bool { return !strings.HasPrefix(name, r.o.FeatureDir+"/") })
 	}
 	changed, err := r.git.Changes(ctx, head, commit)
 	if err != nil {

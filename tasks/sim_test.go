@@ -702,6 +702,9 @@ func (p *simulation) land(ctx context.Context, t *simTask, crashAt int, crashIn 
 // takeBack is a process that undoes a task which has landed or was skipped for good: it ends, is refused, or loses power.
 func (p *simulation) takeBack(ctx context.Context, n int) {
 	time.Sleep(3 * time.Second)
+	if p.inPlace {
+		p.stash()
+	}
 	r := chance(p.seed, "undo", n)
 	data, _ := p.w.read(p.w.refs[p.w.head], simLock)
 	lock, _ := trace.ParseLock(data)
