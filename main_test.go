@@ -1,8 +1,14 @@
 package main
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -15,6 +21,27 @@ func TestMain(m *testing.M) {
 		"spec":     func() { os.Exit(cmd.Main(cmd.Process(blueprint))) },
 		"acpagent": runScriptedAgent,
 	})
+}
+
+// goBuilds is where these tests themselves are built.
+var goBuilds = sync.OnceValues(func() (string, error) {
+	out, err := exec.Command("go", "env", "GOCACHE").Output()
+	return strings.TrimSpace(string(out)), err
+})
+
+// shareBuilds has a script's repository build in the place where these tests were built, as any go build of the developer's
+// would: else each script that verifies a Go project compiles the standard library.
+func shareBuilds(dir, cache string) error {
+	builds, err := goBuilds()
+	if err != nil {
+		return err
+	}
+	sum := sha256.Sum256([]byte(filepath.Join(dir, ".git")))
+	place := filepath.Join(cache, "repos", filepath.Base(dir)+"-"+hex.EncodeToString(sum[:6])) // as tasks names it
+	if err := errors.Join(os.MkdirAll(builds, 0o755), os.MkdirAll(place, 0o755)); err != nil {
+		return err
+	}
+	return os.Symlink(builds, filepath.Join(place, "go-build"))
 }
 
 // TestScript runs every script of testdata/script through the real main. Each gets directories of its own for the user's
@@ -35,6 +62,9 @@ func TestScript(t *testing.T) {
 			e.Setenv("GIT_CONFIG_GLOBAL", filepath.Join(home, "gitconfig"))
 			e.Setenv("GIT_CONFIG_SYSTEM", os.DevNull)
 			e.Setenv("SOURCE_DATE_EPOCH", "1780000000")
+			if err := shareBuilds(e.WorkDir, filepath.Join(home, "cache", "spec")); err != nil {
+				return err
+			}
 			return os.WriteFile(filepath.Join(home, "gitconfig"), []byte("[user]\n\tname = Ada\n\temail = ada@example.org\n[init]\n\tdefaultBranch = main\n"), 0o644)
 		},
 	})
