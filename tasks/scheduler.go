@@ -182,8 +182,12 @@ func (s *scheduler) next(n int) []string {
 
 func (s *scheduler) start(id string) { s.nodes[id].status = running }
 
+// land takes note that a task has landed, once: a plan that was made again from a head which has it knows already.
 func (s *scheduler) land(id string) {
 	n := s.nodes[id]
+	if n.status == landed {
+		return
+	}
 	n.status = landed
 	s.release(n)
 }

@@ -107,6 +107,21 @@ func TestScheduler(t *testing.T) {
 	})
 }
 
+// A plan that was made again from a head which has a landing is told of it once more: nothing may start because of that.
+func TestLandedBeforeItIsTold(t *testing.T) {
+	p := &plan.Plan{Tasks: []plan.Task{{ID: "a", Action: plan.Done}, {ID: "b", Action: plan.Run}, {ID: "c", Action: plan.Run, Depends: []string{"a", "b"}}}}
+	s := newScheduler(p)
+	s.start("b")
+	s.land("a")
+	if got := s.ready(2); len(got) > 0 {
+		t.Errorf("%v starts while b runs", got)
+	}
+	s.land("b")
+	if got := s.ready(2); !slices.Equal(got, []string{"c"}) {
+		t.Errorf("ready %v, want c", got)
+	}
+}
+
 func TestLongestChainFirst(t *testing.T) {
 	p := &plan.Plan{Tasks: []plan.Task{{ID: "a", Action: plan.Run}, {ID: "b", Action: plan.Run}, {ID: "c", Action: plan.Run, Depends: []string{"b"}}, {ID: "d", Action: plan.Run, Depends: []string{"c"}}}}
 	if got := newScheduler(p).ready(2); !slices.Equal(got, []string{"b", "a"}) {

@@ -912,7 +912,7 @@ func (p *simulation) settled() {
 			p.fault("task %s is still planned: %v %v", t.id, planned.Action, planned.Reasons)
 		}
 		for _, d := range t.depends {
-			if lands && len(landings[d]) > 0 && len(landings[t.id]) > 0 && landings[d][0] > landings[t.id][0] {
+			if lands && len(landings[d]) > 0 && len(landings[t.id]) > 0 && p.decides(landings[d]) > p.decides(landings[t.id]) {
 				p.fault("task %s landed before %s, on which it depends", t.id, d)
 			}
 		}
@@ -1150,6 +1150,15 @@ func tell(t *testing.T, s *story) (wrong, trace []string, end map[string]string,
 		}
 	})
 	return wrong, trace, end, runs
+}
+
+// decides is the one of a task's landings that has to come behind those of what it depends on: the first, or where something was
+// taken back, and with it what depends on it, the last. What was skipped lets others land, until that is taken back.
+func (p *simulation) decides(landings []int) int {
+	if p.takenBack {
+		return landings[len(landings)-1]
+	}
+	return landings[0]
 }
 
 // ending is the code that stands at the end, without what depends on the order of landings.
