@@ -29,19 +29,19 @@ var goBuilds = sync.OnceValues(func() (string, error) {
 	return strings.TrimSpace(string(out)), err
 })
 
-// shareBuilds has a script's repository build in the place where these tests were built, as any go build of the developer's
-// would: else each script that verifies a Go project compiles the standard library.
+// shareBuilds has a script's commands, and what spec verifies in its repository, build in the place where these tests were
+// built, as any go build of the developer's would: else each of them compiles the standard library.
 func shareBuilds(dir, cache string) error {
 	builds, err := goBuilds()
 	if err != nil {
 		return err
 	}
 	sum := sha256.Sum256([]byte(filepath.Join(dir, ".git")))
-	place := filepath.Join(cache, "repos", filepath.Base(dir)+"-"+hex.EncodeToString(sum[:6])) // as tasks names it
+	place := filepath.Join(cache, "spec", "repos", filepath.Base(dir)+"-"+hex.EncodeToString(sum[:6])) // as tasks names it
 	if err := errors.Join(os.MkdirAll(builds, 0o755), os.MkdirAll(place, 0o755)); err != nil {
 		return err
 	}
-	return os.Symlink(builds, filepath.Join(place, "go-build"))
+	return errors.Join(os.Symlink(builds, filepath.Join(place, "go-build")), os.Symlink(builds, filepath.Join(cache, "go-build")))
 }
 
 // TestScript runs every script of testdata/script through the real main. Each gets directories of its own for the user's
@@ -62,7 +62,7 @@ func TestScript(t *testing.T) {
 			e.Setenv("GIT_CONFIG_GLOBAL", filepath.Join(home, "gitconfig"))
 			e.Setenv("GIT_CONFIG_SYSTEM", os.DevNull)
 			e.Setenv("SOURCE_DATE_EPOCH", "1780000000")
-			if err := shareBuilds(e.WorkDir, filepath.Join(home, "cache", "spec")); err != nil {
+			if err := shareBuilds(e.WorkDir, filepath.Join(home, "cache")); err != nil {
 				return err
 			}
 			return os.WriteFile(filepath.Join(home, "gitconfig"), []byte("[user]\n\tname = Ada\n\temail = ada@example.org\n[init]\n\tdefaultBranch = main\n"), 0o644)
