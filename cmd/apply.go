@@ -253,6 +253,9 @@ func (a *app) runOptions(ctx context.Context, repo *git.Repo, t *target, o apply
 	if err != nil {
 		return tasks.Options{}, err
 	}
+	if opts.Who, err = a.identity(ctx, repo); err != nil {
+		return tasks.Options{}, err
+	}
 	opts.Sandbox, opts.Agent, opts.Policy, opts.PolicyOf = box, worker, policy, a.fromTop(opts.Root, policyOf)
 	opts.AcceptRisk, opts.Jobs, opts.Attempts = o.acceptRisk, a.jobs(o, s, policy), first(o.attempts, s.user.Attempts, s.repo.Attempts)
 	opts.Timeout = first(o.timeout, time.Duration(s.user.Timeout), time.Duration(s.repo.Timeout))
@@ -296,7 +299,7 @@ func (a *app) fromTop(root string, of func(string) tasks.Policy) func(string) ta
 	}
 }
 
-// baseOptions are the options that apply and verify share.
+// baseOptions are the options that apply and verify share. Who commits is not among them: a CI that verifies is nobody.
 func (a *app) baseOptions(ctx context.Context, repo *git.Repo, t *target, s settings) (tasks.Options, error) {
 	root, dir, err := t.inRepo(repo)
 	if err != nil {
@@ -306,10 +309,6 @@ func (a *app) baseOptions(ctx context.Context, repo *git.Repo, t *target, s sett
 	if err != nil {
 		return tasks.Options{}, fmt.Errorf("finding the cache directory: %v", err)
 	}
-	who, err := a.identity(ctx, repo)
-	if err != nil {
-		return tasks.Options{}, err
-	}
 	disk, err := bytesOf(first(s.user.Disk, "10GiB"))
 	if err != nil {
 		return tasks.Options{}, err
@@ -317,7 +316,7 @@ func (a *app) baseOptions(ctx context.Context, repo *git.Repo, t *target, s sett
 	feature := t.feature.Name
 	return tasks.Options{
 		Repo: repo, Root: root, FeatureDir: dir, Verify: s.verification(), Setup: first(s.user.Setup, s.repo.Setup), SetupInputs: slices.Concat(s.user.SetupInputs, s.repo.SetupInputs), Disk: disk, Copy: slices.Concat(s.user.Copy, s.repo.Copy),
-		Cache: cache, Self: a.w.Self, Env: a.w.Env, Who: who, Steering: a.globalSteering(), Now: a.w.Now, Event: a.events(),
+		Cache: cache, Self: a.w.Self, Env: a.w.Env, Steering: a.globalSteering(), Now: a.w.Now, Event: a.events(),
 		Check: func(fsys fs.FS) (spec.Diagnostics, error) {
 			report, err := check.Run(fsys, root, check.Options{Feature: feature, Now: a.w.Now()})
 			return report.Findings, err

@@ -115,6 +115,9 @@ func (a *app) undo(ctx context.Context, name, id string, red bool) error {
 	if err != nil {
 		return err
 	}
+	if opts.Who, err = a.identity(ctx, repo); err != nil {
+		return err
+	}
 	if opts.Sandbox, err = s.sandbox(); err != nil {
 		return err
 	}

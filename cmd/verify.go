@@ -87,6 +87,11 @@ func (a *app) verify(ctx context.Context, name string, o verifyOptions) error {
 	if err != nil {
 		return err
 	}
+	if o.commit {
+		if _, err := a.identity(ctx, repo); err != nil {
+			return err
+		}
+	}
 	chosen, err := a.selectTests(ctx, targets, o)
 	if err != nil {
 		return err
