@@ -178,12 +178,26 @@ func units(unit string) []float64 {
 	return nil
 }
 
+// timeUnit is a unit of time; 0 for another.
+func timeUnit(unit string) time.Duration {
+	unit = strings.ToLower(unit)
+	for _, u := range []struct {
+		word string
+		is   time.Duration
+	}{{"ms", time.Millisecond}, {"milli", time.Millisecond}, {"min", time.Minute}, {"s", time.Second}, {"h", time.Hour}, {"day", 24 * time.Hour}, {"week", 7 * 24 * time.Hour}} {
+		if strings.HasPrefix(unit, u.word) {
+			return u.is
+		}
+	}
+	return 0
+}
+
 // named lists the numbers and quoted words of a criterion as code may write them: 29.00 and $29 also as 2900, 30 days
 // also as hours and seconds. Numbers of one digit without a unit name nothing that could be looked up.
-func named(text string) []string {
-	var out []string
-	add := func(v float64) {
-		if n := strconv.FormatFloat(v, 'f', -1, 64); !slices.Contains(out, n) {
+func named(text string) []mutate.Named {
+	var out []mutate.Named
+	add := func(n mutate.Named) {
+		if !slices.Contains(out, n) {
 			out = append(out, n)
 		}
 	}
@@ -203,14 +217,14 @@ func named(text string) []string {
 		if len(n) == 1 && unit == "" {
 			continue
 		}
-		add(v)
-		for _, f := range units(unit) {
-			add(math.Round(v*f*1e6) / 1e6)
+		for _, f := range slices.Concat([]float64{1}, units(unit)) {
+			text := strconv.FormatFloat(math.Round(v*f*1e6)/1e6, 'f', -1, 64)
+			add(mutate.Named{Text: text, Unit: unit != "", Time: time.Duration(v * float64(timeUnit(unit)))})
 		}
 	}
 	for i, part := range strings.FieldsFunc(text, func(r rune) bool { return r == '`' || r == '"' }) {
-		if i%2 == 1 && !slices.Contains(out, part) {
-			out = append(out, part)
+		if i%2 == 1 {
+			add(mutate.Named{Text: part})
 		}
 	}
 	return out
@@ -311,7 +325,7 @@ func (a *app) proveFeature(ctx context.Context, p *provers, index *trace.Index, 
 			if err != nil {
 				return r, err
 			}
-			result, err := prover.Prove(ctx, tests, mutate.Criterion{Name: t.feature.Name + "/" + c.ID, Numbers: named(c.Text), Code: taggedCode(t, index, c.ID)})
+			result, err := prover.Prove(ctx, tests, mutate.Criterion{Name: t.feature.Name + "/" + c.ID, Named: named(c.Text), Code: taggedCode(t, index, c.ID)})
 			if err != nil {
 				return r, a.unproven(ctx, no("go test ./...", "criterion %s: %v", c.ID, err))
 			}

@@ -9,21 +9,34 @@ import (
 func TestNamed(t *testing.T) {
 	for text, want := range map[string][]string{
 		"THE System SHALL charge 2900 cents":                    {"2900"},
-		"THE System SHALL charge $29 a month":                   {"29", "2900"},
-		"THE System SHALL charge 29.00 a month":                 {"29", "2900"},
-		"THE System SHALL charge $1,299.50":                     {"1299.5", "129950"},
-		"WHEN 30 days are over":                                 {"30", "720", "2592000"},
-		"within 5 seconds":                                      {"5", "5000"},
-		"within 300 ms":                                         {"300"},
+		"THE System SHALL charge $29 a month":                   {"29 of a unit", "2900 of a unit"},
+		"THE System SHALL charge 29.00 a month":                 {"29 of a unit", "2900 of a unit"},
+		"THE System SHALL charge $1,299.50":                     {"1299.5 of a unit", "129950 of a unit"},
+		"WHEN 30 days are over":                                 {"30 of 720h0m0s", "720 of 720h0m0s", "2592000 of 720h0m0s"},
+		"within 5 seconds":                                      {"5 of 5s", "5000 of 5s"},
+		"within 300 ms":                                         {"300 of 300ms"},
+		"after 15 minutes":                                      {"15 of 15m0s", "900 of 15m0s", "900000 of 15m0s"},
+		"for 2 hours or 2 weeks":                                {"2 of 2h0m0s", "120 of 2h0m0s", "7200 of 2h0m0s", "7200000 of 2h0m0s", "2 of 336h0m0s", "14 of 336h0m0s", "336 of 336h0m0s", "1209600 of 336h0m0s"},
 		"with status 401":                                       {"401"},
 		"after 3 attempts":                                      nil,
-		"a discount of 15% is given":                            {"15", "0.15"},
-		"at most 10 MB":                                         {"10", "10000000", "10485760"},
+		"a discount of 15% is given":                            {"15 of a unit", "0.15 of a unit"},
+		"at most 10 MB":                                         {"10 of a unit", "10000000 of a unit", "10485760 of a unit"},
 		"the header `Retry-After` with \"soon\"":                {"Retry-After", "soon"},
 		"the event `customer.subscription.deleted` comes twice": {"customer.subscription.deleted"},
 	} {
-		if got := named(text); !slices.Equal(got, want) {
-			t.Errorf("%q names %v, want %v", text, got, want)
+		var got []string
+		for _, n := range named(text) {
+			switch {
+			case n.Time > 0:
+				got = append(got, n.Text+" of "+n.Time.String())
+			case n.Unit:
+				got = append(got, n.Text+" of a unit")
+			default:
+				got = append(got, n.Text)
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%q names %q, want %q", text, got, want)
 		}
 	}
 }

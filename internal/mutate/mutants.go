@@ -2,6 +2,7 @@ package mutate
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"go/ast"
 	"go/constant"
@@ -12,6 +13,7 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/tools/go/packages"
 )
@@ -30,10 +32,11 @@ type Mutant struct {
 	Number   string `json:"number,omitempty"` // of a changed number or word: its value
 	Diff     string `json:"diff"`             // a hunk with whole lines
 	edits    []edit
-	overlay  bool // has to be compiled alone: its place takes constants only
-	global   bool // it stands in no function
-	named    bool // is tried only for a criterion that names the number
-	round    int  // of several changes of one number: which
+	whole    time.Duration // of a changed number that is a part of one: 30*time.Second
+	overlay  bool          // has to be compiled alone: its place takes constants only
+	global   bool          // it stands in no function
+	named    bool          // is tried only for a criterion that names the number
+	round    int           // of several changes of one number: which
 	compiles bool
 }
 
@@ -54,9 +57,11 @@ type maker struct {
 	src     []byte
 	name    string
 	fn      string
-	results []string          // types of the function's results, as written
-	locks   map[ast.Stmt]bool // statements that take or give back a lock
-	negated map[ast.Expr]bool // conditions as a whole
+	results []string                   // types of the function's results, as written
+	locks   map[ast.Stmt]bool          // statements that take or give back a lock
+	negated map[ast.Expr]bool          // conditions as a whole
+	wholes  map[ast.Expr]types.Type    // of constants that numbers are parts of
+	times   map[ast.Expr]time.Duration // the same, where it is one
 	next    *int
 	out     []*Mutant
 	depth   int
@@ -194,7 +199,7 @@ func (m *maker) areGlobal(from int) {
 }
 
 func (m *maker) global(d *ast.GenDecl, lit *ast.BasicLit) {
-	if t := m.typeOf(lit); d.Tok == token.VAR && t != nil {
+	if t := cmp.Or(m.wholes[lit], m.typeOf(lit)); d.Tok == token.VAR && t != nil {
 		if name, ok := m.typeName(t); ok {
 			before := len(m.out)
 			m.number(lit, t, name, true)
@@ -210,7 +215,7 @@ func (m *maker) global(d *ast.GenDecl, lit *ast.BasicLit) {
 		mu := m.add(lit, "change a number", lit.Value, strconv.FormatInt(to, 10), func(int) []edit {
 			return []edit{{from: m.off(lit.Pos()), to: m.off(lit.End()), text: strconv.FormatInt(to, 10)}}
 		})
-		mu.Number, mu.overlay, mu.global, mu.named, mu.round = strconv.FormatInt(value, 10), true, true, true, round
+		mu.Number, mu.overlay, mu.global, mu.named, mu.round, mu.whole = strconv.FormatInt(value, 10), true, true, true, round, m.times[lit]
 	}
 }
 
@@ -489,6 +494,7 @@ func (m *maker) inside(s ast.Node) {
 			return false
 		case *ast.DeclStmt:
 			if d, ok := n.Decl.(*ast.GenDecl); ok && d.Tok == token.CONST {
+				m.globals(d)
 				return false
 			}
 		case *ast.ArrayType:
@@ -607,7 +613,7 @@ func (m *maker) arithmetic(b *ast.BinaryExpr) {
 }
 
 func (m *maker) literal(lit *ast.BasicLit) {
-	t := m.typeOf(lit)
+	t := cmp.Or(m.wholes[lit], m.typeOf(lit))
 	if t == nil {
 		return
 	}
@@ -643,7 +649,7 @@ func (m *maker) number(e ast.Expr, t types.Type, name string, byName bool) {
 		mu := m.add(e, "change a number", m.text(e), to, func(id int) []edit {
 			return m.around(e, fmt.Sprintf("specMutantPick[%s](%d, ", name, id), ", "+to+")")
 		})
-		mu.Number, mu.round, mu.named = strconv.FormatInt(value, 10), round, byName || round > 0
+		mu.Number, mu.round, mu.named, mu.whole = strconv.FormatInt(value, 10), round, byName || round > 0, m.times[e]
 		m.depth++
 	}
 }
@@ -661,6 +667,67 @@ func (m *maker) foreign(sel *ast.SelectorExpr) {
 	if name, ok := m.typeName(t); ok {
 		m.number(sel, t, name, true)
 	}
+}
+
+// constants notes of each number that is a part of a constant the type of all of it, which numbers in it may be given, and of a
+// time.Duration how long: 24 * 60 * time.Minute. What is added up stands for itself.
+func (m *maker) constants(n ast.Node) {
+	m.wholes, m.times = map[ast.Expr]types.Type{}, map[ast.Expr]time.Duration{}
+	var look func(n ast.Node) bool
+	var part func(e ast.Expr, whole types.Type, length time.Duration)
+	part = func(e ast.Expr, whole types.Type, length time.Duration) {
+		switch e := ast.Unparen(e).(type) {
+		case *ast.BasicLit:
+			if e.Kind == token.INT {
+				m.wholes[e], m.times[e] = whole, length
+			}
+		case *ast.UnaryExpr:
+			part(e.X, whole, length)
+		case *ast.BinaryExpr:
+			for _, x := range []ast.Expr{e.X, e.Y} {
+				if e.Op == token.ADD || e.Op == token.SUB {
+					part(x, whole, m.length(x, whole))
+				} else {
+					part(x, whole, length)
+				}
+			}
+		case *ast.CallExpr:
+			if m.converts(e, whole) {
+				part(e.Args[0], whole, length)
+			} else {
+				ast.Inspect(e, look)
+			}
+		}
+	}
+	look = func(n ast.Node) bool {
+		e, ok := n.(ast.Expr)
+		if !ok {
+			return true
+		}
+		tv := m.pkg.TypesInfo.Types[e]
+		if call, ok := e.(*ast.CallExpr); tv.Value == nil || ok && !m.converts(call, tv.Type) {
+			return true
+		}
+		part(e, tv.Type, m.length(e, tv.Type))
+		return false
+	}
+	ast.Inspect(n, look)
+}
+
+// converts tells whether a call makes something a type.
+func (m *maker) converts(call *ast.CallExpr, t types.Type) bool {
+	tv := m.pkg.TypesInfo.Types[call.Fun]
+	return tv.IsType() && types.Identical(tv.Type, t) && len(call.Args) == 1
+}
+
+// length is how long a constant is that is a time.Duration, or a part of one.
+func (m *maker) length(e ast.Expr, whole types.Type) time.Duration {
+	tv := m.pkg.TypesInfo.Types[e]
+	if tv.Value == nil || types.TypeString(whole, nil) != "time.Duration" {
+		return 0
+	}
+	value, _ := constant.Int64Val(constant.ToInt(tv.Value))
+	return time.Duration(value)
 }
 
 // typeName writes a type as this file can name it.
@@ -699,6 +766,7 @@ func mutantsOf(p *packages.Package, read func(string) ([]byte, error), next *int
 		}
 		sources[name] = src
 		m := &maker{fset: p.Fset, pkg: p, file: f, src: src, name: name, next: next, negated: map[ast.Expr]bool{}}
+		m.constants(f)
 		m.decls()
 		all = append(all, m.out...)
 	}

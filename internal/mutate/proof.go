@@ -36,15 +36,20 @@ type unit struct {
 	direct  bool          // a process for each run: scripts, and what the driver of a package cannot call
 	own     time.Duration // of it as it is, the shortest
 	cpu     time.Duration // its processor time; 0 where that cannot be told
-	reached map[int]bool  // mutants that it comes by
+	first   time.Duration // of it as it is as the first in a process
+	reached map[int]bool  // mutants that it comes by, as the first in a process
 	files   map[string]bool
 	dirs    map[string]bool
-	doubted bool // it noticed a mutant in a process of its own: it has to pass as it is once more
+	funcs   map[string]bool // by file and name
+	doubted bool            // it noticed a mutant in a process of its own: it has to pass as it is once more
 }
 
-// reaches tells whether a mutant can be noticed by a test. A package-level number is looked up in the files, and among
-// the bare declarations of the packages, that the test comes by.
+// reaches tells whether a mutant can be noticed by a test. A constant of a function is looked up in those that the test comes
+// by, a package-level number in the files, and among the bare declarations of the packages, of these.
 func (u *unit) reaches(p *Prover, m *Mutant) bool {
+	if m.global && m.Func != "" {
+		return u.funcs[m.File+" "+m.Func]
+	}
 	if m.global {
 		return u.files[m.File] || p.bare[m.File] && u.dirs[filepath.Dir(m.File)]
 	}
@@ -67,23 +72,18 @@ func (p *Prover) Prove(ctx context.Context, tests []Test, criterion Criterion) (
 		return r, err
 	}
 	r.Level = Ran
-	var candidates []*Mutant
-	for _, m := range p.mutants {
-		if m.compiles && slices.ContainsFunc(x.units, func(u *unit) bool { return u.reaches(p, m) }) {
-			candidates = append(candidates, m)
-		}
-	}
+	candidates := x.candidates()
 	if len(candidates) == 0 {
 		return r, nil
 	}
 	r.Level = Covers
 	var verdicts []Verdict
-	for _, m := range choose(within(candidates, criterion), criterion.Numbers, criterion.Name, p.Budget) {
+	for _, m := range choose(within(candidates, criterion), criterion.Named, criterion.Name, p.Budget) {
 		v, err := x.try(ctx, m)
 		if err != nil {
 			return r.unsteady(err)
 		}
-		v.Boundary = names(criterion.Numbers, m)
+		v.Boundary = names(criterion.Named, m)
 		verdicts = append(verdicts, v)
 	}
 	if err := x.stillPass(ctx); err != nil {
@@ -94,6 +94,30 @@ func (p *Prover) Prove(ctx context.Context, tests []Test, criterion Criterion) (
 		r.Level = Bites
 	}
 	return r, nil
+}
+
+// candidates are the mutants that the tests come by: of what their packages are made of without tests, where they come by any
+// of that. What tests alone import is help for them, and no code that a criterion speaks of.
+func (x *proof) candidates() []*Mutant {
+	var all, own []*Mutant
+	for _, m := range x.mutants {
+		reaches, made := false, false
+		for _, u := range x.units {
+			if m.compiles && u.reaches(x.Prover, m) {
+				reaches, made = true, made || x.parts(u.Dir)[filepath.Dir(m.File)]
+			}
+		}
+		if reaches {
+			all = append(all, m)
+		}
+		if made {
+			own = append(own, m)
+		}
+	}
+	if len(own) > 0 {
+		return own
+	}
+	return all
 }
 
 // unsteady is the result where a test passes now and then.
@@ -160,13 +184,18 @@ func (x *proof) asTheyAre(ctx context.Context, tests []Test, result *Result) err
 			result.Reason = "its package has no test that go runs here"
 			return nil
 		}
+		if u := x.known[t]; u != nil { // another criterion's test too
+			u.doubted = false
+			x.units = append(x.units, u)
+			continue
+		}
 		u := &unit{Test: t, direct: t.Script || !x.driven[t.Dir][top(t.Name)]}
-		r, err := x.asItIs(ctx, u, noting)
+		r, err := x.first(ctx, u)
 		if err != nil {
 			return err
 		}
 		if r.outcome == Killed || r.outcome == Panicked { // once more: a test that passes now and then is no proof
-			again, err := x.asItIs(ctx, u, noting)
+			again, err := x.first(ctx, u)
 			if err != nil {
 				return err
 			}
@@ -175,6 +204,8 @@ func (x *proof) asTheyAre(ctx context.Context, tests []Test, result *Result) err
 		switch r.outcome {
 		case Passed:
 			u.comesBy(x.Prover, r.reached)
+			u.first = r.took
+			x.known[t] = u
 			x.units = append(x.units, u)
 			continue
 		case Skipped: // the others may do
@@ -197,12 +228,31 @@ func (x *proof) asTheyAre(ctx context.Context, tests []Test, result *Result) err
 	return nil
 }
 
+// first runs a test as it is as the first of a process, so that what it comes by is the same whatever was proven before.
+func (x *proof) first(ctx context.Context, u *unit) (ran, error) {
+	if !u.direct {
+		w, err := x.worker(ctx, u, noting)
+		if err != nil {
+			return ran{}, err
+		}
+		if w.runs > 0 {
+			x.leave(w)
+		}
+	}
+	hosts := len(x.hosts)
+	r, err := x.asItIs(ctx, u, noting)
+	if err == nil && len(x.hosts) > hosts { // what started a server comes by other code than those who find it
+		return x.asItIs(ctx, u, noting)
+	}
+	return r, err
+}
+
 // comesBy notes the mutants that a test reaches.
 func (u *unit) comesBy(p *Prover, reached map[int]bool) {
-	u.reached, u.files, u.dirs = reached, map[string]bool{}, map[string]bool{}
+	u.reached, u.files, u.dirs, u.funcs = reached, map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, m := range p.mutants {
 		if !m.global && reached[m.ID] {
-			u.files[m.File], u.dirs[filepath.Dir(m.File)] = true, true
+			u.files[m.File], u.dirs[filepath.Dir(m.File)], u.funcs[m.File+" "+m.Func] = true, true, true
 		}
 	}
 }
@@ -321,6 +371,15 @@ func (x *proof) together(ctx context.Context, m *Mutant, u *unit) (ran, error) {
 	if err != nil {
 		return ran{}, err
 	}
+	if w.clean[u.Name] == 0 {
+		if r, err := x.asItIs(ctx, u, "0"); err != nil {
+			return r, err
+		} else if r.outcome != Passed {
+			if w, err = x.fresh(ctx, u); err != nil {
+				return r, err
+			}
+		}
+	}
 	sound, untouched := w.sound(u.Name), w.untouched(u.Name)
 	r, err := w.run(ctx, u.Name, strconv.Itoa(m.ID), u.over)
 	switch {
@@ -390,7 +449,7 @@ func (x *proof) alone(ctx context.Context, m *Mutant, u *unit) (r ran, err error
 		if bin == "" {
 			return ran{outcome: Broken}, nil
 		}
-		r, err = x.Prover.direct(ctx, bin, u.Test, "0", limit(u.own)+startOf)
+		r, err = x.Prover.direct(ctx, bin, u.Test, "0", limit(u.first)+startOf)
 		if err != nil {
 			return r, err
 		}
@@ -411,7 +470,7 @@ func (x *proof) alone(ctx context.Context, m *Mutant, u *unit) (r ran, err error
 		if err != nil {
 			return r, err
 		}
-		r, err = w.run(ctx, u.Name, state, func(wall, cpu time.Duration) bool { return u.over(wall-startOf, cpu) })
+		r, err = w.run(ctx, u.Name, state, func(wall, cpu time.Duration) bool { return wall > limit(u.first) || u.over(0, cpu) })
 		w.stop()
 		if err != nil {
 			return r, err
@@ -421,7 +480,7 @@ func (x *proof) alone(ctx context.Context, m *Mutant, u *unit) (r ran, err error
 	return r, nil
 }
 
-// startOf is what a new process may take for what it has to start first.
+// startOf is what a process of another binary may take to start.
 const startOf = 10 * time.Second
 
 // stillPass runs the tests that noticed a mutant in a process of its own once more as they are: there was no run beside it

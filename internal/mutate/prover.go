@@ -48,7 +48,10 @@ type Prover struct {
 	hosts    []*worker                  // processes that started what all others share
 	shared   []string                   // and the variables that say where it is
 	seen     map[shown]ran
-	Builds   int // compilations of single mutants
+	known    map[Test]*unit             // tests that passed as they are
+	made     map[string]map[string]bool // directories of the packages that one is made of without tests, by its own
+	imports  map[string][]string        // directories of a directory's imports within the module, tests left out
+	Builds   int                        // compilations of single mutants
 }
 
 // A Test is one test function of a package, or one of its scripts.
@@ -140,6 +143,7 @@ func (p *Prover) Close() {
 // Load reads the module and makes its mutants.
 func (p *Prover) Load(ctx context.Context) error {
 	p.binaries, p.sources, p.driven, p.bare, p.seen = map[string]string{}, map[string][]byte{}, map[string]map[string]bool{}, map[string]bool{}, map[shown]ran{}
+	p.known, p.made, p.imports = map[Test]*unit{}, map[string]map[string]bool{}, map[string][]string{}
 	gomod, err := os.ReadFile(filepath.Join(p.Dir, "go.mod"))
 	if err != nil {
 		return fmt.Errorf("reading go.mod: %v", err)
@@ -156,8 +160,12 @@ func (p *Prover) Load(ctx context.Context) error {
 	}
 	imported := map[string]bool{}
 	for _, pkg := range pkgs {
-		for path := range pkg.Imports {
+		for path, imports := range pkg.Imports {
 			imported[path] = true
+			if len(pkg.CompiledGoFiles) > 0 && len(imports.CompiledGoFiles) > 0 {
+				dir := filepath.Dir(pkg.CompiledGoFiles[0])
+				p.imports[dir] = append(p.imports[dir], filepath.Dir(imports.CompiledGoFiles[0]))
+			}
 		}
 	}
 	next := 0
@@ -187,6 +195,24 @@ func (p *Prover) Load(ctx context.Context) error {
 		}
 	}
 	return p.writeOverlay()
+}
+
+// parts are the directories of the module's packages that the package of a directory is made of, tests left out.
+func (p *Prover) parts(dir string) map[string]bool {
+	if have, ok := p.made[dir]; ok {
+		return have
+	}
+	parts := map[string]bool{dir: true}
+	for list := []string{dir}; len(list) > 0; list = list[1:] {
+		for _, d := range p.imports[list[0]] {
+			if !parts[d] {
+				parts[d] = true
+				list = append(list, d)
+			}
+		}
+	}
+	p.made[dir] = parts
+	return parts
 }
 
 // state is the file that says to processes of the tests which mutant is on.
@@ -482,9 +508,16 @@ type Range struct {
 
 // A Criterion is what the breaks are chosen for.
 type Criterion struct {
-	Name    string   // makes the choice, always the same one
-	Numbers []string // that it names: changes of them are tried first, wherever they are covered
-	Code    []Range  // that is tagged for it; where the tests run any of it, other breaks are made there alone
+	Name  string  // makes the choice, always the same one
+	Named []Named // changes of these are tried first, wherever they are covered
+	Code  []Range // that is tagged for it; where the tests run any of it, other breaks are made there alone
+}
+
+// A Named is a number or word that a criterion names, as code may write it.
+type Named struct {
+	Text string
+	Unit bool          // the criterion gives it one
+	Time time.Duration // what it is, where that is a unit of time
 }
 
 // single is the build of a mutant that cannot be chosen at run time; "" where it does not compile.
@@ -529,18 +562,20 @@ func within(from []*Mutant, c Criterion) []*Mutant {
 	if !slices.ContainsFunc(from, tagged) {
 		return from
 	}
-	return slices.DeleteFunc(slices.Clone(from), func(m *Mutant) bool { return !tagged(m) && !names(c.Numbers, m) })
+	return slices.DeleteFunc(slices.Clone(from), func(m *Mutant) bool { return !tagged(m) && !names(c.Named, m) })
 }
 
-// names tells whether a mutant changes a number or word that is wanted.
-func names(wanted []string, m *Mutant) bool {
-	return m.Number != "" && slices.Contains(wanted, m.Number)
+// names tells whether a mutant changes a number or word that is wanted: 30 days are no 30*time.Second.
+func names(wanted []Named, m *Mutant) bool {
+	return m.Number != "" && slices.ContainsFunc(wanted, func(w Named) bool {
+		return w.Text == m.Number && (m.whole == 0 || !w.Unit || w.Time == m.whole)
+	})
 }
 
 // choose takes mutants within a budget, always the same ones: first numbers that the criterion names, then one of each
 // function in turn, so that no long function takes all. Package-level numbers that the criterion does not name are left
 // out: each costs a build.
-func choose(from []*Mutant, wanted []string, seed string, budget int) []*Mutant {
+func choose(from []*Mutant, wanted []Named, seed string, budget int) []*Mutant {
 	if budget <= 0 {
 		budget = 12
 	}

@@ -22,6 +22,13 @@ func TestOnce(t *testing.T) {
 	}
 }
 
+// It is the first to ask for what the other then finds.
+func TestOnce2(t *testing.T) {
+	if got := Table() + Loop(1); got != 43 {
+		t.Errorf("%d", got)
+	}
+}
+
 func TestParallel(t *testing.T) {
 	t.Parallel()
 	for _, n := range []int{0, 3} {

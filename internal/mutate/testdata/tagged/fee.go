@@ -1,6 +1,9 @@
 package tagged
 
-import "net/http"
+import (
+	"net/http"
+	"time"
+)
 
 // Fee is what the criterion speaks of.
 //
@@ -33,4 +36,12 @@ func Log(lines []string, fee int) []string {
 		lines = append(lines, "fee")
 	}
 	return lines
+}
+
+// Pause is no number of days.
+func Pause(lines []string) time.Duration {
+	if len(lines) == 0 {
+		return 30 * time.Second
+	}
+	return 24 * 60 * time.Minute
 }

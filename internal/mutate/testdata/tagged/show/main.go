@@ -1,0 +1,5 @@
+package main
+
+import "tagged/stand"
+
+func main() { println(stand.Double(30)) }
