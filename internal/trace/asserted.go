@@ -1,6 +1,7 @@
 package trace
 
 import (
+	"path"
 	"regexp"
 	"strings"
 	"sync"
@@ -24,8 +25,8 @@ func (rs *Results) Ending(t *Test) (Ending, string) {
 	end, said := Unclear, ""
 	for _, x := range rs.casesOf(t) {
 		switch {
-		case x.report.asserts() != "":
-			return Asserted, x.report.asserts()
+		case x.report.asserts(t.File) != "":
+			return Asserted, x.report.asserts(t.File)
 		case x.Outcome == TimedOut:
 			end, said = Overtime, firstLine(x.Output)
 		case x.Outcome == Failed && end != Overtime:
@@ -38,9 +39,9 @@ func (rs *Results) Ending(t *Test) (Ending, string) {
 }
 
 // asserts is what an assertion of a case said that failed; "" where none did.
-func (c *junitCase) asserts() string {
+func (c *junitCase) asserts(file string) string {
 	for _, f := range c.Failure {
-		if said := first(firstLine(f.Message), firstLine(f.Text), "it failed"); f.asserts() {
+		if said := first(firstLine(f.Message), firstLine(f.Text), "it failed"); f.asserts(path.Ext(file)) {
 			return said
 		}
 	}
@@ -50,48 +51,84 @@ func (c *junitCase) asserts() string {
 var (
 	// thrown is a class as it stands before what an exception says, as the cause of another (node) or alone.
 	thrown = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`^\W*((?:[\w$]+(?:\.|::|\\))*[\w$]*(?:Error|Exception|Failure|Failed|Interrupt|Exit|Warning)\w*)(?: \[\w+\])?(?::|\s*$|\s*\()`)
+		return regexp.MustCompile(`^\W*(?:Uncaught )?(?:\(in promise\) )?((?:[\w$]+(?:\.|::|\\))*[\w$]*(?:Error|Exception|Failure|Failed|Interrupt|Exit|Warning)\w*)(?: \[\w+\])?(?::|\s*$|\s*\()`)
 	})
 	cause = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?m)^\s*cause: (\w+)`) })
+	// raised is a class of Python before what it says: no suffix tells there what is one.
+	raised = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^([A-Za-z_][\w.]*)(?::|$)`) })
 	// assertion are classes that libraries of assertions throw.
 	assertion = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`(?i)assert|expectation|comparison|multiplefailures|testinglibrary|xunit\.sdk|nunit|^_?(?:pytest\.|_pytest\.outcomes\.)?failed$|minitest`)
+		return regexp.MustCompile(`(?i)assert|expectation|comparison|multiplefailures|testinglibrary|xunit\.sdk|nunit|^_?(?:pytest\.|_pytest\.outcomes\.)?failed$|minitest|mockito\.exceptions\.verification|conditionnotsatisfied|^MockException$`)
 	})
+	late = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`(?i)\btimed ?out\b|\btimeout (?:of|after|exceeded|expired|>)|\btimeout$|exceeded timeout|timedout\w*exception|timeout(?:exception|error)|took longer than`)
+	})
+	compares = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?i)^assert |\bexpected?\b`) })
 )
 
-// asserts tells whether a failure is an assertion's. One that names no class is: a runner that calls it a failure means that.
-func (w junitWords) asserts() bool {
-	message, text := strings.TrimSpace(w.Message), strings.TrimSpace(w.Text)
-	if m := cause().FindStringSubmatch(text); m != nil {
-		return assertion().MatchString(m[1])
+// classed are the languages in whose reports type is the class of what was thrown.
+const classed = " .py .rb .php .java .kt .kts .groovy .scala .cs "
+
+// class is the class of what was thrown, as far as a failure tells it.
+func (w junitWords) class(ext string) string {
+	message := firstLine(w.Message)
+	if w.Type != "" && !strings.ContainsAny(w.Type, " \t") && strings.Contains(classed, " "+ext+" ") {
+		return w.Type
 	}
-	if all := message + "\n" + text; strings.Contains(all, "panicked at") {
-		return strings.Contains(all, "assertion") // Rust's assertions are panics too
-	}
-	lines := []string{w.Type, firstLine(message)}
-	for line := range strings.Lines(text) { // mocha writes what it says first, and the class behind it
-		if line[0] != ' ' && line[0] != '\t' && len(lines) < 50 {
-			lines = append(lines, strings.TrimSpace(line))
+	if ext == ".py" && message != "" {
+		if strings.HasPrefix(message, "assert ") {
+			return "AssertionError" // pytest leaves it out
+		}
+		if m := raised().FindStringSubmatch(message); m != nil {
+			return m[1]
 		}
 	}
-	overtime := timedOut(message + "\n" + text)
+	lines := []string{w.Type, message}
+	for line := range strings.Lines(strings.TrimSpace(w.Text)) { // mocha writes what it says first, and the class behind it
+		if line = strings.TrimSpace(line); !strings.HasPrefix(line, "at ") && len(lines) < 50 {
+			lines = append(lines, line)
+		}
+	}
 	for _, s := range lines {
-		m := thrown().FindStringSubmatch(s)
-		if m == nil {
-			continue
+		if m := thrown().FindStringSubmatch(s); m != nil {
+			return m[1]
 		}
-		if m[1] == "Error" && strings.Contains(firstLine(message)+firstLine(text), "expect(") {
-			return true // jest's
-		}
-		return assertion().MatchString(m[1]) && !(m[1] == "Failed" && overtime)
 	}
-	return !overtime
+	return ""
 }
 
-// timedOut tells by what a failure says whether a test took too long.
-func timedOut(words string) bool {
-	words = strings.ToLower(words)
-	return strings.Contains(words, "timed out") || strings.Contains(words, "timeout")
+// asserts tells whether a failure is an assertion's. One that names no class is: a runner that calls it a failure means
+// that. Only those of JavaScript call everything one that was thrown, and all its assertions have a class.
+func (w junitWords) asserts(ext string) bool {
+	if m := cause().FindStringSubmatch(w.Text); m != nil {
+		return assertion().MatchString(m[1])
+	}
+	if all := w.Message + "\n" + w.Text; strings.Contains(all, "panicked at") {
+		return strings.Contains(all, "assertion") // Rust's assertions are panics too
+	}
+	class := w.class(ext)
+	switch {
+	case class == "Error" && strings.Contains(firstLine(w.Message)+w.Text, "expect("):
+		return expects().MatchString(w.Message + "\n" + w.Text)
+	case w.overtime():
+		return false
+	case class != "":
+		return assertion().MatchString(class)
+	}
+	return !strings.Contains(languages()[0].exts, " "+ext+" ")
+}
+
+// expects is how jest, and who took it over, begin what an assertion says.
+var expects = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?m)^\s*(?:Error: )?expect\(`) })
+
+// overtime tells by what a failure says whether the test took too long. What an assertion compared is no time-out.
+func (w junitWords) overtime() bool {
+	for _, s := range []string{w.Type, firstLine(w.Message), firstLine(w.Text)} {
+		if late().MatchString(s) && !compares().MatchString(s) {
+			return true
+		}
+	}
+	return false
 }
 
 func firstLine(s string) string {

@@ -7,6 +7,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // Flaky is a test that failed and passed when it was run again: no pass.
@@ -109,9 +110,10 @@ func (rs *Results) readJUnit(r io.Reader) error {
 // foreign adds a case of a report.
 func (rs *Results) foreign(c junitCase) {
 	x := &Result{Name: c.Name, Outcome: Passed, Package: path.Clean(strings.ReplaceAll(first(c.File, c.suiteFile, c.ClassPHP, c.Class), "\\", "/")), report: &c}
-	words := ""
+	words, overtime := "", false
 	for _, list := range [][]junitWords{c.Failure, c.Error, c.Flaky, c.FlakyErr, c.Rerun} {
 		for _, w := range list {
+			overtime = overtime || w.overtime()
 			words += strings.TrimSpace(w.Message+"\n"+w.Text) + "\n"
 		}
 	}
@@ -119,7 +121,7 @@ func (rs *Results) foreign(c junitCase) {
 	switch {
 	case len(c.Failure)+len(c.Error) > 0:
 		x.Outcome = Failed
-		if timedOut(words) {
+		if overtime {
 			x.Outcome = TimedOut
 		}
 	case len(c.Flaky)+len(c.FlakyErr)+len(c.Rerun) > 0:
@@ -139,23 +141,130 @@ func first(list ...string) string {
 	return ""
 }
 
-// named tells whether a case is a test by its name: it ends with it, behind the names of its groups, or has a parameter
-// behind it.
-func (c *junitCase) named(name string) bool {
-	rest, ok := strings.CutPrefix(c.Name, name)
-	if ok && (rest == "" || strings.ContainsRune("[({<", rune(rest[0])) || strings.HasPrefix(rest, " with data set ") || strings.HasPrefix(rest, " [") || strings.HasPrefix(rest, " (")) {
-		return true
-	}
-	bare := strings.TrimSuffix(c.Name, "()")
-	for i := strings.LastIndexAny(bare, "[({"); i > 0 && strings.HasSuffix(bare, map[byte]string{'[': "]", '(': ")", '{': "}"}[bare[i]]); i = -1 {
-		bare = strings.TrimRight(bare[:i], " ")
-	}
-	for _, sep := range []string{" > ", " › ", " » ", "::", ".", "#", "/", " "} {
-		if strings.HasSuffix(bare, sep+name) {
-			return true
+// called tells whether a case is a test by its name, and what stands before the name there: those of its groups.
+func (c *junitCase) called(t *Test) (before string, literal, ok bool) {
+	name := strings.TrimLeft(c.Name, " ")
+	for _, own := range []string{t.Name, t.also} {
+		if own == "" {
+			continue
+		}
+		if rest, ok := strings.CutPrefix(name, own); ok && parameters(rest) {
+			return "", true, true
+		}
+		for _, whole := range []string{name, bare(name)} {
+			if head, ok := strings.CutSuffix(whole, own); ok && divided(head) {
+				return head, true, true
+			}
+		}
+		if i := strings.Index("::"+name, "::"+own+"::"); i >= 0 && path.Ext(t.File) == ".rs" {
+			return name[:i], true, true // the cases of one function are named behind it
 		}
 	}
-	return false
+	if t.like == nil {
+		return "", false, false
+	}
+	for at := 0; at >= 0; at = next(name, at) {
+		if t.like.MatchString(name[at:]) && divided(name[:at]) {
+			return name[:at], false, true
+		}
+	}
+	return "", false, false
+}
+
+// parameters tells whether what stands behind a name are its parameters, or nothing.
+func parameters(rest string) bool {
+	return rest == "" || strings.ContainsRune("[({<", rune(rest[0])) || strings.HasPrefix(rest, " with data set ") || strings.HasPrefix(rest, " [") || strings.HasPrefix(rest, " (")
+}
+
+// bare is a name without the parameters behind it.
+func bare(name string) string {
+	name = strings.TrimSuffix(name, "()")
+	if i := strings.LastIndexAny(name, "[({"); i > 0 && strings.HasSuffix(name, map[byte]string{'[': "]", '(': ")", '{': "}"}[name[i]]) {
+		return strings.TrimRight(name[:i], " ")
+	}
+	return name
+}
+
+// dividers stand between the names of groups, and before that of a test.
+var dividers = []string{" > ", " › ", " » ", "::", ".", "#", "/", " "}
+
+func divided(head string) bool {
+	return head == "" || slices.ContainsFunc(dividers, func(d string) bool { return strings.HasSuffix(head, d) })
+}
+
+// next is the offset behind the next divider, or -1.
+func next(name string, at int) int {
+	i := strings.IndexAny(name[at:], " :.#/")
+	if i < 0 {
+		return -1
+	}
+	return at + i + 1
+}
+
+// letters is a text without what stands between its words: every runner has signs of its own there.
+func letters(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+			return r
+		}
+		return -1
+	}, s)
+}
+
+// How well a case agrees with a test.
+const (
+	stranger = iota // by its name it is another
+	namesake        // it has the name
+	kin             // and the groups, among others
+	topmost         // and stands in no group, as the test
+	twin            // and exactly the groups
+)
+
+// agreement tells how well a case agrees with a test by its name and groups.
+func (c *junitCase) agreement(t *Test) int {
+	before, literal, ok := c.called(t)
+	if !ok {
+		return stranger
+	}
+	groups := letters(strings.Join(t.groups, ""))
+	if path.Ext(t.File) == ".rs" {
+		if _, modules := crate(t.File); letters(before) != letters(strings.Join(modules, ""))+groups {
+			return stranger // it stands in another module
+		}
+	}
+	stem := letters(strings.TrimSuffix(path.Base(t.File), path.Ext(t.File)))
+	within := []string{letters(before)}
+	if before == "" {
+		within = append(within, letters(c.Class), letters(c.ClassPHP), letters(c.suite))
+	}
+	grade := namesake
+	for i, w := range within {
+		switch {
+		case w == groups && (i == 0 || w != "") || i > 0 && groups != "" && (strings.HasSuffix(w, stem+groups) || strings.HasSuffix(w, groups) && strings.ContainsAny(c.Class, "$.")):
+			grade = max(grade, topmost)
+			if groups != "" {
+				grade = twin
+			}
+		case holds(w, t.groups):
+			grade = max(grade, kin)
+		}
+	}
+	if !literal && grade > namesake {
+		grade-- // where another test has the very name, it is that one's
+	}
+	return grade
+}
+
+// holds tells whether a text holds the names of groups one behind the other.
+func holds(text string, groups []string) bool {
+	for _, g := range groups {
+		i := strings.Index(text, letters(g))
+		if i < 0 {
+			return false
+		}
+		text = text[i+len(letters(g)):]
+	}
+	return true
 }
 
 // How a case stands to a file.
@@ -175,6 +284,9 @@ func (c *junitCase) in(file string) int {
 			return elsewhere
 		}
 	}
+	if path.Ext(file) == ".rs" {
+		return c.module(file)
+	}
 	stem := strings.TrimSuffix(file, path.Ext(file))
 	for _, name := range append([]string{c.ClassPHP, c.Class}, strings.Split(c.suite, "\n")...) {
 		name = strings.TrimPrefix(strings.ReplaceAll(name, "\\", "/"), "./")
@@ -190,7 +302,7 @@ func (c *junitCase) in(file string) int {
 		// A class or module: its words are the end of the path, with a class of the file behind them or not.
 		words, parts := strings.FieldsFunc(name, func(r rune) bool { return r == '.' || r == '/' || r == ':' || r == '$' }), strings.Split(stem, "/")
 		for end := len(words); end > 0; end-- {
-			if tail := words[:end]; tail[end-1] == parts[len(parts)-1] && agrees(tail, parts) {
+			if tail := words[:end]; tail[end-1] == parts[len(parts)-1] && agrees(tail, parts, path.Ext(file) == ".java") {
 				return there
 			}
 		}
@@ -202,25 +314,63 @@ func (c *junitCase) in(file string) int {
 	return anywhere
 }
 
-// agrees tells whether the shorter of two lists is the end of the other, or the words at least end in the same name.
-func agrees(words, parts []string) bool {
+// agrees tells whether the shorter of two lists is the end of the other, or the words at least end in the same name: only
+// in Java do directories have to be named as packages are.
+func agrees(words, parts []string, strictly bool) bool {
 	n := min(len(words), len(parts))
-	return slices.Equal(words[len(words)-n:], parts[len(parts)-n:]) || len(words) > 0 && strings.ToUpper(words[len(words)-1][:1]) == words[len(words)-1][:1]
+	return slices.Equal(words[len(words)-n:], parts[len(parts)-n:]) || !strictly && len(words) > 0 && strings.ToUpper(words[len(words)-1][:1]) == words[len(words)-1][:1]
+}
+
+// module tells whether a case lies in a file of Rust: the class is the binary, `crate` or `crate::NAME` for tests/NAME.rs,
+// and the name begins with the modules that lead to the file.
+func (c *junitCase) module(file string) int {
+	binary, modules := crate(file)
+	_, own, apart := strings.Cut(c.Class, "::")
+	apart = apart && !strings.HasPrefix(own, "bin/") && !strings.HasPrefix(own, "example/")
+	switch {
+	case !strings.HasPrefix(c.Name, strings.Join(append(modules, ""), "::")), c.Class != "" && apart != (binary != ""):
+		return elsewhere
+	case apart && own != binary:
+		return elsewhere
+	case apart:
+		return there
+	}
+	return anywhere
+}
+
+// crate gives the binary of its own that a file of Rust is part of, "" for that of its crate, and the modules that lead to it.
+func crate(file string) (binary string, modules []string) {
+	parts := strings.Split(strings.TrimSuffix(file, ".rs"), "/")
+	if last := parts[len(parts)-1]; last == "lib" || last == "main" || last == "mod" {
+		parts = parts[:len(parts)-1]
+	}
+	if i := slices.Index(parts, "src"); i >= 0 {
+		return "", parts[i+1:]
+	}
+	if i := slices.Index(parts, "tests"); i >= 0 && i+1 < len(parts) {
+		return parts[i+1], parts[i+2:]
+	}
+	return "", parts
 }
 
 // casesOf lists the cases of reports that are a test of another language. Those that a report places in its file come
-// before those that it places nowhere.
+// before those that it places nowhere; one that agrees better with another test of the file is that one's.
 func (rs *Results) casesOf(t *Test) []*Result {
 	best, cases := elsewhere, []*Result(nil)
 	if rs == nil {
 		return nil
 	}
 	for _, x := range rs.all {
-		if x.report == nil || !x.report.named(t.Name) {
+		if x.report == nil {
+			continue
+		}
+		grade := x.report.agreement(t)
+		if grade == stranger {
 			continue
 		}
 		switch at := x.report.in(t.File); {
 		case at == elsewhere || at < best:
+		case slices.ContainsFunc(t.rivals, func(r *Test) bool { return x.report.agreement(r) > grade }):
 		case at > best:
 			best, cases = at, []*Result{x}
 		default:
@@ -239,6 +389,9 @@ func (rs *Results) foreignOf(t *Test) Outcome {
 		if worst == NotRun || slices.Index(rank, x.Outcome) < slices.Index(rank, worst) {
 			worst = x.Outcome
 		}
+	}
+	if worst == Passed && t.Skips {
+		return Skipped // jest-junit writes a test that is yet to be done as one that passed
 	}
 	return worst
 }

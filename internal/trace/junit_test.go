@@ -37,7 +37,11 @@ func TestJUnit(t *testing.T) {
 			t.Errorf("%s: %v", c.runner, err)
 			continue
 		}
-		if got := rs.Of(&Test{File: c.file, Name: c.name}); got != c.want {
+		test := &Test{File: c.file, Name: c.name}
+		if strings.HasSuffix(c.file, ".rs") {
+			test.groups = []string{"tests"}
+		}
+		if got := rs.Of(test); got != c.want {
 			t.Errorf("%s: %s, want %s", c.runner, got, c.want)
 		}
 	}
@@ -98,15 +102,62 @@ TypeError: x is not a function
 		{"rspec, another", `<failure message="undefined method" type="NoMethodError">x</failure>`, Stopped},
 		{"Rust", "<failure type=\"test failure with exit code 101\" message=\"thread 'a' panicked at src/lib.rs:9:9\">thread 'a' panicked at src/lib.rs:9:9:\nassertion `left == right` failed</failure>", Asserted},
 		{"Rust, another panic", `<failure message="thread 'a' panicked at src/lib.rs:9:9">index out of bounds: the len is 3</failure>`, Stopped},
+		{"pytest, a class without a suffix", `<failure message="app.errors.NotFound: expected it">x</failure>`, Stopped},
+		{"pytest, raised alone", `<failure message="StopIteration">x</failure>`, Stopped},
+		{"pytest, a value called timeout", `<failure message="assert 20 == 30&#10; +  where 20 = Config().timeout">def test_a():
+&gt;       assert timed_out() == 'timed out after 3 s'</failure>`, Asserted},
+		{"pytest, compared with words of a time-out", `<failure message="assert 'none' == 'timed out'"/>`, Asserted},
+		{"vitest, null was thrown", `<failure message="null">Unknown Error: null</failure>`, Stopped},
+		{"vitest, an object was thrown", `<failure>{ code: 1 }</failure>`, Stopped},
+		{"jest, time", `<failure>thrown: "Exceeded timeout of 5000 ms for a test.
+Add a timeout value to this test to increase the timeout"
+    at test (a.test.js:3:1)</failure>`, Overtime},
+		{"jest, expect further down in the code that is shown", `<failure>Error: no such customer
+    at sum
+  12 |   expect(sum()).toBe(1)</failure>`, Stopped},
+		{"mocha, time", `<failure>Timeout of 2000ms exceeded. For async tests and hooks, ensure "done()" is called
+Error: Timeout of 2000ms exceeded.</failure>`, Overtime},
+		{"playwright", `<failure message="a.spec.ts:3:1 adds" type="FAILURE">  [chromium] › a.spec.ts:3:1 › adds ───
+
+    Error: expect(received).toBe(expected) // Object.is equality
+
+    Expected: 4</failure>`, Asserted},
+		{"playwright, another", `<failure message="a.spec.ts:3:1 adds" type="FAILURE">  [chromium] › a.spec.ts:3:1 › adds ───
+
+    TypeError: x is not a function</failure>`, Stopped},
+		{"deno", `<failure message="Uncaught AssertionError: Values are not equal.">AssertionError: Values are not equal.</failure>`, Asserted},
+		{"Java, mockito", `<failure type="org.mockito.exceptions.verification.WantedButNotInvoked"/>`, Asserted},
+		{"Java, an assertion on time", `<failure message="execution timed out after 10 ms" type="org.opentest4j.AssertionFailedError"/>`, Overtime},
+		{"rspec, a class without a suffix", `<failure message="No such file" type="Errno::ENOENT">x</failure>`, Stopped},
+		{"PHPUnit, a class without a suffix", `<failure type="App\NotFound">x</failure>`, Stopped},
 		{"xunit", `<failure type="Xunit.Sdk.EqualException" message="Assert.Equal() Failure"/>`, Asserted},
 	} {
-		rs, err := ReadJUnit(strings.NewReader(`<testsuite name="s"><testcase classname="a.test" name="x">` + c.inside + `</testcase><testcase classname="a.test" name="other"><failure message="no"/></testcase></testsuite>`))
+		file := "a" + extOf(c.runner)
+		rs, err := ReadJUnit(strings.NewReader(`<testsuite name="s"><testcase file="` + file + `" name="x">` + c.inside + `</testcase><testcase file="` + file + `" name="other"><failure message="no"/></testcase></testsuite>`))
 		if err != nil {
 			t.Errorf("%s: %v", c.runner, err)
 			continue
 		}
-		if got, said := rs.Ending(&Test{File: "a.test.ts", Name: "x"}); got != c.want || got == Asserted && said == "" {
+		if got, said := rs.Ending(&Test{File: file, Name: "x"}); got != c.want || got == Asserted && said == "" {
 			t.Errorf("%s: %v %q, want %v", c.runner, got, said, c.want)
 		}
 	}
+}
+
+// extOf is how the test files of a runner's language end.
+func extOf(runner string) string {
+	name, _, _ := strings.Cut(runner, ",")
+	switch name {
+	case "vitest", "jest", "mocha", "node", "playwright", "deno":
+		return ".test.ts"
+	case "Java":
+		return ".java"
+	case "PHPUnit":
+		return ".php"
+	case "rspec":
+		return ".rb"
+	case "xunit":
+		return ".cs"
+	}
+	return ".py"
 }

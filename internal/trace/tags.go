@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"io/fs"
 	"path"
+	"regexp"
 	"runtime"
 	"strings"
 	"sync"
@@ -36,6 +37,12 @@ type Test struct {
 	Asserts int
 	Lines   bool // Asserts counts lines with an assertion word
 	Skips   bool // its first statement is an unconditional skip
+
+	// Of other languages, to find it again in a report.
+	groups []string       // the names of the groups around it, the outermost first
+	also   string         // another name that it is shown by
+	like   *regexp.Regexp // what its names look like, where they hold parameters; nil where they hold none
+	rivals []*Test        // other tests of the file that a case could be of
 }
 
 // An Index holds the tags of a tree. It is read-only and safe for concurrent use.

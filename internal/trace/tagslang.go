@@ -30,6 +30,7 @@ type language struct {
 	marks   *pattern // without a line like that before it, a match of tests is no test
 	groups  *pattern
 	asserts *pattern
+	titled  bool     // tests and groups are calls: their name is the first argument, wherever it stands
 	skips   *pattern // in the lines of a test's head, or its first statement
 	only    *pattern // files that can hold tests; nil for all
 	locals  *pattern // where a name is declared: the token before it, it, and the two after it, with blanks between
@@ -38,7 +39,8 @@ type language struct {
 }
 
 const (
-	slash  = `'([^'\n]+)'|"([^"\n]+)"|` + "`([^`\n]+)`"
+	quoted = `'((?:[^'\\\n]|\\.)+)'|"((?:[^"\\\n]|\\.)+)"`
+	slash  = quoted + "|`((?:[^`\\\\\\n]|\\\\.)+)`"
 	called = `\s*\(\s*(?:` + slash + `)`
 )
 
@@ -49,8 +51,9 @@ func languages() []language {
 	cBlock := [][2]string{{"/*", "*/"}}
 	return []language{
 		{exts: " .ts .tsx .js .jsx .mjs .cjs .mts .cts .vue .svelte ", locals: re(`^(?:const|let|var) \w+ (?:=|:|;|of\b|in\b)`), line: []string{"//"}, block: [][2]string{{"/*", "*/"}, {"<!--", "-->"}}, quotes: "'\"`",
-			tests:   []*pattern{re(`^\s*(?:await\s+)?(?:x?it|f?it|x?test|specify|scenario|Deno\.test|bench)(?:\.\w+(?:\([^)]*\))?)*` + called)},
-			groups:  re(`^\s*(?:[fx]?describe|context|suite|feature)(?:\.\w+(?:\([^)]*\))?)*` + called),
+			titled:  true,
+			tests:   []*pattern{re(`^\s*(?:await\s+)?(?:x?it|f?it|x?test|specify|scenario|Deno\.test|bench)\b`)},
+			groups:  re(`^\s*(?:[fx]?describe|context|suite|feature)\b`),
 			asserts: re(`\bexpect\s*\(|\bassert\b|\.should\b|\bt\.(?:is|deepEqual|true|throws)\b`),
 			skips:   re(`^\s*(?:xit|xtest|(?:it|test|specify)(?:\.\w+)*\.(?:skip|todo))\b|^\s*(?:this|test|t|ctx)\.skip\(`)},
 		{exts: " .py .pyi ", locals: re(`^\n>* \w+ (?:= [^=]|:)|^for \w+ in |^as \w+ :`), line: []string{"#"}, quotes: `'"`, triple: true, body: indents,
@@ -72,12 +75,12 @@ func languages() []language {
 			tests: []*pattern{re(`^\s*(?:\[[^\]]*\]\s*)*(?:(?:public|internal|private|protected|static|async|virtual|override)\s+)*(?:void|Task|ValueTask)(?:<[^>]*>)?\s+(\w+)\s*\(`)}, marks: re(`\[(?:\w+\()?(?:Fact|Theory|Test|TestCase|TestMethod|DataTestMethod|Property)\b`),
 			groups: re(`^\s*(?:(?:public|internal|sealed|abstract|static|partial)\s+)*class\s+(\w+)`), asserts: re(`\bAssert\.|\.Should\(|\bVerify\(|\bExpect\(`), skips: re(`^\s*\[.*(?:\bSkip\s*=|\bIgnore\b)`)},
 		{exts: " .rb ", locals: re(`^(?:\w+|[^.@:$\w]|".*") [a-z_]\w* = [^=~>]`), line: []string{"#"}, quotes: `'"`, blank: true, body: ends,
-			tests:   []*pattern{re(`^\s*[fx]?(?:it|specify|scenario|test|example)\s*\(?\s*(?:'([^'\n]+)'|"([^"\n]+)")`), re(`^\s*def\s+(test_\w+)`)},
-			groups:  re(`^\s*(?:RSpec\.)?(?:describe|context|feature)\s*\(?\s*(?:'([^'\n]+)'|"([^"\n]+)"|(\w[\w:]*))|^\s*class\s+(\w+)`),
+			tests:   []*pattern{re(`^\s*[fx]?(?:it|specify|scenario|test|example)\s*\(?\s*(?:` + quoted + `)`), re(`^\s*def\s+(test_\w+)`)},
+			groups:  re(`^\s*(?:RSpec\.)?(?:describe|context|feature)\s*\(?\s*(?:` + quoted + `|(\w[\w:]*))|^\s*class\s+(\w+)`),
 			asserts: re(`\bassert\w*|\bexpect\b|\bmust_\w+|\brefute\w*|\.should\b`), skips: re(`^\s*(?:xit|xspecify)\b|^\s*(?:skip|pending)\b`)},
 		{exts: " .php ", locals: re(`^\$ \w+ `), line: []string{"//", "#"}, block: cBlock, quotes: `'"`,
-			tests: []*pattern{re(`^\s*(?:(?:public|final|static)\s+)*function\s+(test\w*)\s*\(`), re(`^\s*(?:it|test)\s*\(\s*(?:'([^'\n]+)'|"([^"\n]+)")`), re(`^\s*(?:#\[[^\]]*\]\s*)*(?:(?:public|final)\s+)*function\s+(\w+)\s*\(`)},
-			marks: re(`function\s+test\w*\s*\(|^\s*(?:it|test)\s*\(|#\[(?:\\?[\w\\]+\\)?Test\b|@test\b`), groups: re(`^\s*(?:(?:final|abstract)\s+)*class\s+(\w+)|^\s*describe\s*\(\s*(?:'([^'\n]+)'|"([^"\n]+)")`),
+			tests: []*pattern{re(`^\s*(?:(?:public|final|static)\s+)*function\s+(test\w*)\s*\(`), re(`^\s*(?:it|test)\s*\(\s*(?:` + quoted + `)`), re(`^\s*(?:#\[[^\]]*\]\s*)*(?:(?:public|final)\s+)*function\s+(\w+)\s*\(`)},
+			marks: re(`function\s+test\w*\s*\(|^\s*(?:it|test)\s*\(|#\[(?:\\?[\w\\]+\\)?Test\b|@test\b`), groups: re(`^\s*(?:(?:final|abstract)\s+)*class\s+(\w+)|^\s*describe\s*\(\s*(?:` + quoted + `)`),
 			asserts: re(`\bassert\w*\(|->expect\w*\(|\bexpect\(`), skips: re(`^\s*\$this->markTestSkipped\(`)},
 		{exts: " .sql ", line: []string{"--"}, block: cBlock, quotes: `'`, body: clauses,
 			tests: []*pattern{re(`(?i)^\s*create\s+(?:or\s+replace\s+)?(?:function|procedure)\s+(?:\w+\.)?(test\w*)\s*\(`),
@@ -85,7 +88,7 @@ func languages() []language {
 			asserts: re(`(?i)\b(?:ok|is|isnt|cmp_ok|matches|throws\w*|lives_ok|results_\w+|set_\w+|bag_\w+|is_empty|row_eq|has_\w+|col_\w+|assert)\b`), skips: re(`(?i)^\s*select\s+(?:skip|todo)\(`)},
 		{exts: " .html .htm .xml .xhtml ", block: [][2]string{{"<!--", "-->"}}},
 		{exts: " .sh .bash .bats .zsh ", line: []string{"#"}, quotes: `'"`, blank: true,
-			tests:   []*pattern{re(`^\s*@test\s+(?:'([^'\n]+)'|"([^"\n]+)")`), re(`^\s*(?:function\s+)?(test\w*)\s*\(\s*\)`), re(`^\s*(?:It|Specify|Example)\s+(?:'([^'\n]+)'|"([^"\n]+)")`)},
+			tests:   []*pattern{re(`^\s*@test\s+(?:` + quoted + `)`), re(`^\s*(?:function\s+)?(test\w*)\s*\(\s*\)`), re(`^\s*(?:It|Specify|Example)\s+(?:` + quoted + `)`)},
 			asserts: re(`\bassert\w*|\[\[? |\btest |\bdiff\b|\bcmp\b|\bgrep\b|\bfail\b`), skips: re(`^\s*(?:skip|startSkipping)\b`)},
 		{exts: " .yaml .yml ", line: []string{"#"}, quotes: `'"`, blank: true, body: indents, only: re(`(?i)(?:^|[/_.-])(?:tests?|specs?|tavern|scenarios?|venom)(?:[/_.-]|$)`),
 			tests:   []*pattern{re(`^\s*-?\s*(?:name|test|test_name|testName|it|scenario|title|description):\s*(?:'([^'\n]+)'|"([^"\n]+)"|([^'"#\s][^#\n]*))`)},

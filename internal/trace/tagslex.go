@@ -31,7 +31,8 @@ type source struct {
 type found struct {
 	head, from, to int
 	nameAt         int
-	name           string
+	name           string // as it is written
+	table          bool   // it is called with each row of a table
 }
 
 func newSource(lang *language, text string) *source {
@@ -184,6 +185,9 @@ func (s *source) match(p *pattern, n int, line string) (found, bool) {
 		return found{}, false
 	}
 	f := found{head: from, from: from}
+	if s.lang.titled {
+		return s.titled(f, n, from+m[1])
+	}
 	for g := 2; g < len(m); g += 2 {
 		if m[g] >= 0 && m[g+1] > m[g] {
 			f.name, f.nameAt = strings.TrimSpace(line[m[g]:m[g+1]]), from+m[g]
@@ -195,6 +199,61 @@ func (s *source) match(p *pattern, n int, line string) (found, bool) {
 		f.name = s.lastString(f.from, f.to, strings.TrimRight(f.name, "( "))
 	}
 	return f, f.name != ""
+}
+
+// titled completes a test or group that is a call, from behind its callee: `test("name", …)`, `test.each(rows)("name", …)`,
+// a table in a template; the name may stand in a later line.
+func (s *source) titled(f found, n, at int) (found, bool) {
+	for at < len(s.text) {
+		switch c := s.text[at]; {
+		case s.kinds[at] == inString:
+			if at = s.closing(at); !f.table {
+				return f, false
+			}
+		case c == '.':
+			word := at + 1
+			for at++; at < len(s.text) && nameByte(s.text[at]) && s.text[at] != '-'; at++ {
+			}
+			f.table = f.table || s.text[word:at] == "each" || s.text[word:at] == "for"
+		case c == '<' && f.table: // types of the rows
+			if at = s.until(at, ">"); at < len(s.text) && s.text[at] == '>' {
+				at++
+			}
+		case c == '(':
+			title := s.codeAfter(at + 1)
+			if title < len(s.text) && s.kinds[title] == inString {
+				end := s.closing(title)
+				f.nameAt, f.name = title+1, strings.TrimSpace(s.text[title+1:max(title+1, end-1)])
+				f.head, f.to = s.head(n), s.matching(at)
+				return f, f.name != ""
+			}
+			at = s.matching(at)
+		case c == ' ' || c == '\t':
+			at++
+		default:
+			return f, false
+		}
+	}
+	return f, false
+}
+
+// matching is the offset behind the bracket that closes the one at an offset.
+func (s *source) matching(at int) int {
+	depth := 0
+	for i := at; i < len(s.text); i++ {
+		if s.kinds[i] != inCode {
+			continue
+		}
+		switch s.text[i] {
+		case '(', '[', '{':
+			depth++
+		case ')', ']', '}':
+			if depth--; depth <= 0 {
+				return i + 1
+			}
+		}
+	}
+	return len(s.text)
 }
 
 // lastString is the last string of a range that has no line end in it.
@@ -445,7 +504,16 @@ func (s *source) codeAfter(at int) int {
 
 // test describes a test that was found.
 func (s *source) test(file string, f found) *Test {
-	t := &Test{File: file, Name: f.name, Line: s.lineOf(f.from) + 1, Lines: true}
+	t := s.identity(file, f)
+	t.Line, t.Lines = s.lineOf(f.from)+1, true
+	for _, other := range s.tests {
+		if other.from == f.from {
+			continue
+		}
+		if r := s.identity(file, other); t.like != nil || r.like != nil || strings.HasSuffix(r.Name, t.Name) || strings.HasSuffix(t.Name, r.Name) {
+			t.rivals = append(t.rivals, r)
+		}
+	}
 	sum := sha256.Sum256([]byte(strings.Join(s.lang.renamed(s.tokens(f.from, f.to)), " ")))
 	t.Body = "sha256:" + hex.EncodeToString(sum[:])
 	first := true
