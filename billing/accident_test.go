@@ -94,13 +94,15 @@ func (s *service) paid(user, plan string) (subscription string, events []stripet
 	if code, out := s.do(user, "POST", "/api/billing/checkout", `{"plan":"`+plan+`"}`); code != 200 {
 		s.t.Fatalf("checkout: %d %v", code, out)
 	}
-	sessions := s.stripe.All("checkout.session")
-	return s.stripe.Pay(sessions[len(sessions)-1]["id"].(string)), s.stripe.Events()
+	return s.stripe.Pay(s.lastSession()), s.stripe.Events()
 }
 
 func (s *service) status(user string) map[string]any {
 	s.t.Helper()
-	_, out := s.do(user, "GET", "/api/billing/status", "")
+	code, out := s.do(user, "GET", "/api/billing/status", "")
+	if code != 200 {
+		s.t.Fatalf("the status of a user is answered with %d %v", code, out)
+	}
 	return out
 }
 
@@ -530,7 +532,10 @@ func TestH26_DeliveriesAreAcknowledgedWhileStripeHangs(t *testing.T) {
 	ctx, stop := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	wg.Go(func() { s.module.Worker.Run(ctx, 10*time.Millisecond) })
-	s.post(created[0])
+	defer func() { release(); stop(); wg.Wait() }()
+	if got := s.post(created[0]); got != 200 || scalar[int](t, s.pool, "SELECT count(*) FROM stripe_events") != 1 {
+		t.Fatalf("the first delivery is answered with %d, or is not stored", got)
+	}
 	<-reached                                         // the worker hangs
 	limited := http.Client{Timeout: 30 * time.Second} // ends what waits for Stripe; nothing else takes as long
 	for i := range 100 {
@@ -547,7 +552,7 @@ func TestH26_DeliveriesAreAcknowledgedWhileStripeHangs(t *testing.T) {
 		}
 		res.Body.Close()
 		if res.StatusCode != 200 {
-			t.Errorf("status %d", res.StatusCode)
+			t.Fatalf("delivery %d is answered with %d while Stripe hangs", i, res.StatusCode)
 		}
 	}
 	if n := scalar[int](t, s.pool, "SELECT count(*) FROM stripe_events"); n != 101 {
@@ -556,9 +561,6 @@ func TestH26_DeliveriesAreAcknowledgedWhileStripeHangs(t *testing.T) {
 	if n := scalar[int](t, s.pool, "SELECT count(*) FROM stripe_events WHERE processed_at IS NOT NULL"); n != 0 {
 		t.Errorf("%d events were processed without Stripe", n)
 	}
-	release()
-	stop()
-	wg.Wait()
 }
 
 // spec:subscription-billing/11.3
@@ -840,13 +842,13 @@ func Test52_SoakLosesAndDoublesNothing(t *testing.T) {
 			}
 		})
 	}
-	s.stripe.Deliver(http.DefaultClient, s.url+"/api/billing/webhook", stripetest.Delivery{Times: 3, Shuffle: random})
+	delivered := s.stripe.Deliver(http.DefaultClient, s.url+"/api/billing/webhook", stripetest.Delivery{Times: 3, Shuffle: random})
 	close(done)
 	wg.Wait()
 	s.exec("UPDATE stripe_events SET next_attempt_at = now()")
 	s.drain()
-	if n := scalar[int](t, s.pool, "SELECT count(*) FROM stripe_events WHERE processed_at IS NULL"); n != 0 {
-		t.Errorf("%d events are left", n)
+	if n, kept := scalar[int](t, s.pool, "SELECT count(*) FROM stripe_events WHERE processed_at IS NULL"), scalar[int](t, s.pool, "SELECT count(*) FROM stripe_events"); n != 0 || delivered == 0 || kept != delivered {
+		t.Errorf("%d events are left; %d are kept of %d that were acknowledged", n, kept, delivered)
 	}
 	for _, user := range users {
 		var sum int64

@@ -12,7 +12,6 @@ import (
 const (
 	cacheFresh = 60 * time.Second  // how long an entry is used without looking
 	cacheStale = 300 * time.Second // how old an entry may be while the database does not answer
-	cacheWait  = 3 * time.Second   // how long the database may take
 	cacheSize  = 50_000            // entries; beyond, all are forgotten
 )
 
@@ -21,6 +20,7 @@ const (
 type cache struct {
 	load func(ctx context.Context, userID string) (*Subscription, error)
 	now  func() time.Time
+	wait time.Duration
 
 	mu        sync.Mutex
 	entries   map[string]cached
@@ -34,7 +34,7 @@ type cached struct {
 }
 
 func newCache(load func(context.Context, string) (*Subscription, error), now func() time.Time) *cache {
-	return &cache{load: load, now: now, entries: map[string]cached{}}
+	return &cache{load: load, now: now, wait: databaseWait, entries: map[string]cached{}}
 }
 
 // get returns a user's subscription or ErrNotFound; asOf is set when it is old because the database does not answer.
@@ -49,7 +49,7 @@ func (c *cache) get(ctx context.Context, userID string) (sub *Subscription, asOf
 		return entry.get(time.Time{})
 	}
 	began := c.now()
-	wait, cancel := context.WithTimeout(ctx, cacheWait)
+	wait, cancel := context.WithTimeout(ctx, c.wait)
 	sub, err = c.load(wait, userID)
 	cancel()
 	switch {

@@ -324,13 +324,13 @@ func (a *API) portalURL(ctx context.Context, userID string) (string, error) {
 type statusView struct {
 	*Subscription
 	Access      bool       `json:"access"`
-	NextBilling *time.Time `json:"next_billing_date,omitempty"` // when the next charge is due; none for one that ends
+	NextBilling *time.Time `json:"next_billing_date,omitempty"` // when the next charge is due; none for one that ends or is paused
 	AsOf        *time.Time `json:"as_of,omitempty"`             // set when the database does not answer and this is older
 }
 
 func (a *API) view(sub *Subscription, asOf time.Time) statusView {
 	v := statusView{Subscription: sub, Access: sub.Entitled(a.now())}
-	if sub.Status.Live() && !sub.CancelAtPeriodEnd && sub.CancelAt.IsZero() {
+	if sub.Status.Live() && sub.Status != Paused && !sub.CancelAtPeriodEnd && sub.CancelAt.IsZero() {
 		v.NextBilling = &sub.CurrentPeriodEnd
 	}
 	if !asOf.IsZero() {

@@ -1,6 +1,7 @@
 package billing
 
 import (
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -26,8 +27,6 @@ type Dashboard struct {
 }
 
 // NewDashboard makes the page on top of the API. It fails on a template that cannot be read.
-//
-// spec:subscription-billing/5.3
 func NewDashboard(api *API) (*Dashboard, error) {
 	page, err := template.New("dashboard").Funcs(template.FuncMap{"money": money, "day": day, "words": words, "short": short}).Parse(dashboardHTML)
 	if err != nil {
@@ -88,44 +87,19 @@ const shownInvoices = 50
 // quoteWait is how long a page waits for what an upgrade costs; it is shown without, too.
 const quoteWait = 3 * time.Second
 
-// spec:subscription-billing/5.1 spec:subscription-billing/14.2
+// spec:subscription-billing/5.3
 func (d *Dashboard) render(w http.ResponseWriter, r *http.Request, userID string, status int, v view) error {
 	v.Token, v.Monthly, v.Annual = d.token(userID), d.api.stripe.config.Terms(Monthly), d.api.stripe.config.Terms(Annual)
-	sub, asOf, err := d.api.current(r.Context(), userID)
-	if !asOf.IsZero() {
-		v.AsOf = asOf.UTC().Format("2 January 2006, 15:04:05 UTC")
-	}
-	switch {
-	case err == nil:
-		v.Subscription, v.Line = sub, nextLine(sub)
-		v.Processing = v.Processing && !sub.Status.Live()
-		if v.Question == "upgrade" && sub.Status == Active && sub.Plan == Monthly {
-			wait, cancel := context.WithTimeout(r.Context(), quoteWait)
-			if _, cents := d.api.quote(wait, sub); cents >= 0 {
-				v.Quote = money(cents)
-			}
-			cancel()
-		}
-	case !errors.Is(err, ErrNotFound):
+	if err := d.stand(r.Context(), userID, &v); err != nil {
 		d.api.log.Error("the billing page cannot be shown", "user", userID, "error", err)
-		v.Unknown, v.NoHistory, status = true, true, http.StatusServiceUnavailable
-		if v.Error == "" {
-			v.Error = "your subscription cannot be shown at the moment; try again"
-		}
+		status = http.StatusServiceUnavailable
 	}
+	d.quote(r.Context(), &v)
 	if v.Processing {
 		v.Processing = d.processing(r.Context(), userID, v.Subscription)
 	}
 	if !v.NoHistory {
-		wait, cancel := context.WithTimeout(r.Context(), cacheWait)
-		v.Invoices, err = d.api.store.Invoices(wait, userID, "", shownInvoices+1)
-		cancel()
-		if v.NoHistory = err != nil; v.NoHistory {
-			d.api.log.Error("the history cannot be shown", "user", userID, "error", err)
-		}
-	}
-	if v.More = len(v.Invoices) > shownInvoices; v.More {
-		v.Invoices = v.Invoices[:shownInvoices]
+		d.history(r.Context(), userID, &v)
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
@@ -138,13 +112,65 @@ func (d *Dashboard) render(w http.ResponseWriter, r *http.Request, userID string
 	return d.page.Execute(w, v)
 }
 
+// stand reads where the user's subscription stands.
+//
+// spec:subscription-billing/5.1 spec:subscription-billing/14.2
+func (d *Dashboard) stand(ctx context.Context, userID string, v *view) error {
+	sub, asOf, err := d.api.current(ctx, userID)
+	if !asOf.IsZero() {
+		v.AsOf = asOf.UTC().Format("2 January 2006, 15:04:05 UTC")
+	}
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		v.Unknown, v.NoHistory = true, true
+		v.Error = cmp.Or(v.Error, "your subscription cannot be shown at the moment; try again")
+		return err
+	}
+	v.Subscription, v.Line = sub, nextLine(sub)
+	return nil
+}
+
+// quote says what an upgrade costs now to who is asked whether to upgrade.
+func (d *Dashboard) quote(ctx context.Context, v *view) {
+	if sub := v.Subscription; v.Question == "upgrade" && sub != nil && sub.Status == Active && sub.Plan == Monthly {
+		ctx, cancel := context.WithTimeout(ctx, quoteWait)
+		defer cancel()
+		if _, cents := d.api.quote(ctx, sub); cents >= 0 {
+			v.Quote = money(cents)
+		}
+	}
+}
+
+// history reads the newest of the user's invoices.
+//
+// spec:subscription-billing/5.2 spec:subscription-billing/14.2
+func (d *Dashboard) history(ctx context.Context, userID string, v *view) {
+	ctx, cancel := context.WithTimeout(ctx, d.api.wait)
+	defer cancel()
+	var err error
+	if v.Invoices, err = d.api.store.Invoices(ctx, userID, "", shownInvoices+1); err != nil {
+		d.api.log.Error("the history cannot be shown", "user", userID, "error", err)
+		v.NoHistory = true
+	}
+	if v.More = len(v.Invoices) > shownInvoices; v.More {
+		v.Invoices = v.Invoices[:shownInvoices]
+	}
+}
+
 // processing tells whether a payment may be on its way: a session is open, or the first payment is. The address that says that the
 // user comes from Stripe's page stays in the browser's history, long after.
+//
+// spec:subscription-billing/2.5
 func (d *Dashboard) processing(ctx context.Context, userID string, sub *Subscription) bool {
-	if sub != nil && sub.Status == Incomplete {
+	switch {
+	case sub != nil && sub.Status.Live():
+		return false
+	case sub != nil && sub.Status == Incomplete:
 		return true
 	}
-	ctx, cancel := context.WithTimeout(ctx, cacheWait)
+	ctx, cancel := context.WithTimeout(ctx, d.api.wait)
 	defer cancel()
 	open, err := d.api.store.hasOpenSession(ctx, userID)
 	return err == nil && open
@@ -174,6 +200,10 @@ func nextLine(s *Subscription) string {
 		return "Ends on " + day(s.CancelAt)
 	case s.Status == Trialing:
 		return "Trial ends on " + day(s.TrialEnd)
+	case s.Status == Incomplete:
+		return "The first payment has not gone through"
+	case s.Status == Paused:
+		return "Nothing is charged until there is a payment method"
 	}
 	return "Next billing date: " + end
 }

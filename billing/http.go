@@ -25,11 +25,15 @@ type API struct {
 	origin       *http.CrossOriginProtection
 	current      func(ctx context.Context, userID string) (sub *Subscription, asOf time.Time, err error) // through a cache, where there is one
 	changed      func(userID string)                                                                     // tells it
+	wait         time.Duration                                                                           // how long a page waits for what it can be shown without
 }
+
+// databaseWait is how long the database may take where something older, or less, can be shown.
+const databaseWait = 3 * time.Second
 
 // NewAPI makes the API of the checkout, the portal and plan changes.
 func NewAPI(store *Store, s *Stripe, authenticate Authenticate, log *slog.Logger) *API {
-	return &API{store: store, stripe: s, authenticate: authenticate, log: log, origin: http.NewCrossOriginProtection(), changed: func(string) {},
+	return &API{store: store, stripe: s, authenticate: authenticate, log: log, origin: http.NewCrossOriginProtection(), changed: func(string) {}, wait: databaseWait,
 		current: func(ctx context.Context, userID string) (*Subscription, time.Time, error) {
 			sub, err := store.Current(ctx, userID)
 			return sub, time.Time{}, err

@@ -184,17 +184,29 @@ func (s *service) buyWith(user, plan, card string) (id string) {
 	if code, out := s.do(user, "POST", "/api/billing/checkout", `{"plan":"`+plan+`"}`); code != 200 {
 		s.t.Fatalf("checkout: %d %v", code, out)
 	}
-	sessions := s.stripe.All("checkout.session")
-	if id = s.stripe.PayWith(sessions[len(sessions)-1]["id"].(string), card); id == "" {
+	if id = s.stripe.PayWith(s.lastSession(), card); id == "" {
 		s.t.Fatal("the session could not be paid")
 	}
 	s.settle()
 	return id
 }
 
+// lastSession is the checkout session that was opened last.
+func (s *service) lastSession() string {
+	s.t.Helper()
+	sessions := s.stripe.All("checkout.session")
+	if len(sessions) == 0 {
+		s.t.Fatal("no session was opened")
+	}
+	return sessions[len(sessions)-1]["id"].(string)
+}
+
 func (s *service) amounts(user string) []float64 {
 	s.t.Helper()
-	_, out := s.do(user, "GET", "/api/billing/history", "")
+	code, out := s.do(user, "GET", "/api/billing/history", "")
+	if code != 200 {
+		s.t.Fatalf("the history of a user is answered with %d %v", code, out)
+	}
 	var amounts []float64
 	for _, in := range out["invoices"].([]any) {
 		amounts = append(amounts, in.(map[string]any)["amount_paid"].(float64))
@@ -293,8 +305,9 @@ func TestH10_AccessComesWithTheWebhookInEitherOrder(t *testing.T) {
 	}
 	sessions := s.stripe.All("checkout.session")
 	s.stripe.Pay(sessions[0]["id"].(string))
-	page := func() string {
-		r, err := http.NewRequest("GET", s.url+"/billing?session_id=cs_1", nil)
+	page := func(path string) (text, refresh string) {
+		t.Helper()
+		r, err := http.NewRequest("GET", s.url+path, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -306,18 +319,22 @@ func TestH10_AccessComesWithTheWebhookInEitherOrder(t *testing.T) {
 		defer res.Body.Close()
 		var b bytes.Buffer
 		b.ReadFrom(res.Body)
-		return b.String()
+		return b.String(), res.Header.Get("Refresh")
 	}
-	if before := page(); !strings.Contains(before, "being processed") || strings.Contains(before, "<strong>active</strong>") {
-		t.Error("the page grants access before the webhook came")
+	const back = "/billing?session_id=cs_1" // where Stripe's page leads to
+	if before, refresh := page(back); !strings.Contains(before, "being processed") || refresh == "" || strings.Contains(before, "<strong>active</strong>") || strings.Contains(before, "Choose a plan") {
+		t.Errorf("before the webhook came, the page (asked for again after %q) is\n%s", refresh, before)
+	}
+	if plain, refresh := page("/billing"); strings.Contains(plain, "being processed") || refresh != "" {
+		t.Errorf("who does not come from the payment page is told that it is being processed (again after %q):\n%s", refresh, plain)
 	}
 	s.settle()
-	if after := page(); strings.Contains(after, "being processed") || !strings.Contains(after, "<strong>active</strong>") {
-		t.Error("the page does not show the subscription after the webhook")
+	if after, refresh := page(back); strings.Contains(after, "being processed") || refresh != "" || !strings.Contains(after, "<strong>active</strong>") {
+		t.Errorf("after the webhook came, the page (asked for again after %q) is\n%s", refresh, after)
 	}
 	s.stripe.CancelNow(s.stripe.All("subscription")[0]["id"].(string))
 	s.settle()
-	if late := page(); strings.Contains(late, "being processed") || !strings.Contains(late, "Choose a plan") {
+	if late, _ := page(back); strings.Contains(late, "being processed") || !strings.Contains(late, "Choose a plan") {
 		t.Error("the address of then still says that a payment is being processed, when the subscription has ended")
 	}
 	if strings.Contains(s.logs.String(), "sk_test_integration") || strings.Contains(s.logs.String(), s.stripe.Secret) {

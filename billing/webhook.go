@@ -29,6 +29,7 @@ type Webhook struct {
 	log    *slog.Logger
 	stored func() // told of every event that was stored
 	intake *intake
+	wait   time.Duration // for the database
 
 	versions sync.Map // of the interface that events came in: the alarm about one rings once
 }
@@ -44,7 +45,7 @@ func NewWebhook(store *Store, c Config, now func() time.Time, log *slog.Logger) 
 	if now == nil {
 		now = time.Now
 	}
-	return &Webhook{store: store, config: c, now: now, log: log, stored: func() {}, intake: &intake{store: store}}, nil
+	return &Webhook{store: store, config: c, now: now, log: log, stored: func() {}, intake: &intake{store: store}, wait: receiveTimeout}, nil
 }
 
 // Register adds the endpoint to a mux.
@@ -83,7 +84,7 @@ func (h *Webhook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if _, known := h.versions.LoadOrStore(event.APIVersion, true); !known && event.APIVersion != stripe.APIVersion {
 		h.log.Error("the endpoint at Stripe speaks another version of the interface; its events are processed all the same", "version", event.APIVersion, "want", stripe.APIVersion)
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), receiveTimeout)
+	ctx, cancel := context.WithTimeout(r.Context(), h.wait)
 	defer cancel()
 	if err := h.intake.take(ctx, event, payload); err != nil {
 		h.log.Error("an event could not be stored", "event", event.ID, "error", err)

@@ -104,13 +104,16 @@ func (b *tab) load(path string) { b.t.Helper(); b.run(chromedp.Navigate(b.base +
 func (b *tab) text(want, again string) {
 	b.t.Helper()
 	var last string
-	for {
+	for start := time.Now(); ; {
 		got, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](`document.body && !document.documentElement.dataset.old ? document.body.innerText : ""`)) // fails while a page goes
-		if b.ctx.Err() != nil {
+		if b.ctx.Err() != nil || time.Since(start) > 45*time.Second {
 			b.t.Fatalf("the page never shows %q (%v):\n%s", want, err, last)
 		}
-		if last = got; strings.Contains(got, want) {
+		if strings.Contains(got, want) {
 			return
+		}
+		if got != "" {
+			last = got
 		}
 		if again != "" {
 			b.run(chromedp.Navigate(b.base + again))
