@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -164,6 +165,11 @@ func TestH08_TwoPaidSessionsLeaveTheOlderAndReturnTheMoney(t *testing.T) {
 			}
 			if n := scalar[int](t, s.pool, "SELECT count(*) FROM stripe_events WHERE processed_at IS NULL"); n != 0 {
 				t.Errorf("%d events are not processed", n)
+			}
+			if got := s.mails.kinds(); !slices.Equal(got, []string{"second_subscription_cancelled"}) {
+				t.Errorf("mails %v, want one that says that the second is cancelled", got)
+			} else if text := s.mails.mails[0].Text; !strings.Contains(text, "returned $290.00") {
+				t.Errorf("the mail says %q", text)
 			}
 		})
 	}
@@ -385,9 +391,19 @@ func TestH22_UnknownTypesAreAcknowledged(t *testing.T) {
 	if got := s.post(stripetest.M{"id": "evt_new", "object": "event", "type": "entirely.new", "livemode": false, "api_version": "2023-10-16", "data": stripetest.M{"object": stripetest.M{"id": "x"}}}); got != 200 {
 		t.Errorf("status %d, want 200", got)
 	}
+	// One about our own customer, of whom nothing is to be concluded.
+	user := s.user()
+	s.buy(user, "monthly")
+	customer := s.stripe.All("customer")[0]["id"].(string)
+	if got := s.post(stripetest.M{"id": "evt_newer", "object": "event", "type": "customer.unheard_of", "livemode": false, "api_version": "2023-10-16", "data": stripetest.M{"object": stripetest.M{"id": customer, "object": "customer"}}}); got != 200 {
+		t.Errorf("status %d, want 200", got)
+	}
 	s.drain()
-	if n := scalar[int](t, s.pool, "SELECT count(*) FROM stripe_events WHERE processed_at IS NOT NULL"); n != 1 {
-		t.Errorf("%d are processed, want 1", n)
+	if n := scalar[int](t, s.pool, "SELECT count(*) FROM stripe_events WHERE processed_at IS NOT NULL AND id LIKE 'evt_new%'"); n != 2 {
+		t.Errorf("%d are processed, want 2", n)
+	}
+	if code, out := s.do(user, "POST", "/api/billing/portal", ""); code != 200 || s.status(user)["access"] != true || scalar[int](t, s.pool, "SELECT count(*) FROM subscriptions") != 1 {
+		t.Errorf("after an event of an unknown type the portal answers %d %v, the status is %v", code, out, s.status(user))
 	}
 }
 
@@ -641,8 +657,18 @@ func TestH45_ChangesAtOnceAreMadeOneAtATime(t *testing.T) {
 		codes := make(chan int, 9)
 		for i := range 9 {
 			go func() {
-				code, _ := s.do(user, "POST", "/api/billing/"+[]string{"upgrade", "cancel", "downgrade"}[i%3], "")
-				codes <- code
+				r, err := http.NewRequest("POST", s.url+"/api/billing/"+[]string{"upgrade", "cancel", "downgrade"}[i%3], nil)
+				if err != nil {
+					panic(err)
+				}
+				r.Header.Set("X-User", user)
+				res, err := http.DefaultClient.Do(r)
+				if err != nil {
+					codes <- 0 // no answer at all
+					return
+				}
+				res.Body.Close()
+				codes <- res.StatusCode
 			}()
 		}
 		var once sync.Once

@@ -20,7 +20,8 @@ const (
 type cache struct {
 	load func(ctx context.Context, userID string) (*Subscription, error)
 	now  func() time.Time
-	wait time.Duration
+	wait time.Duration // for the database
+	hush time.Duration // after which a database that tells nothing is asked whether it is there
 
 	mu        sync.Mutex
 	entries   map[string]cached
@@ -34,7 +35,7 @@ type cached struct {
 }
 
 func newCache(load func(context.Context, string) (*Subscription, error), now func() time.Time) *cache {
-	return &cache{load: load, now: now, wait: databaseWait, entries: map[string]cached{}}
+	return &cache{load: load, now: now, wait: databaseWait, hush: 20 * time.Second, entries: map[string]cached{}}
 }
 
 // get returns a user's subscription or ErrNotFound; asOf is set when it is old because the database does not answer.
@@ -118,7 +119,7 @@ func (c *cache) listen(ctx context.Context, config *pgx.ConnConfig) error {
 	c.setListening(true)
 	defer c.setListening(false)
 	for {
-		wait, cancel := context.WithTimeout(ctx, 20*time.Second)
+		wait, cancel := context.WithTimeout(ctx, c.hush)
 		note, err := conn.WaitForNotification(wait)
 		timedOut := wait.Err() != nil
 		cancel()

@@ -22,6 +22,16 @@ func (s *shop) charged(id string) []float64 {
 	return amounts
 }
 
+// asked counts the changes that Stripe was asked for, of what is below a path.
+func (s *shop) asked(path string) (n int) {
+	for _, c := range s.stripe.Calls() {
+		if c.Method == "POST" && strings.HasPrefix(c.Path, path) {
+			n++
+		}
+	}
+	return n
+}
+
 // spec:subscription-billing/7.1
 func TestUpgradeChargesTheYearLessTheRestOfTheMonth(t *testing.T) {
 	const day = stripetest.Day
@@ -102,10 +112,16 @@ func Test33_DowngradeWaitsForTheEndOfThePeriod(t *testing.T) {
 	s := newShop(t)
 	user, id := s.subscribed("annual")
 	s.stripe.Advance(100 * stripetest.Day)
-	for range 2 { // asking twice is asking once
+	asked := 0
+	for i := range 2 { // asking twice is asking once
 		code, out := s.call(user, "POST", "/api/billing/downgrade", "")
 		if code != 200 || out["plan"] != "annual" || out["pending_plan"] != "monthly" {
 			t.Fatalf("%d %v", code, out)
+		}
+		if n := s.asked("/v1/subscription_schedules"); i == 1 && n != asked {
+			t.Errorf("the second time Stripe was asked for %d changes more", n-asked)
+		} else {
+			asked = n
 		}
 	}
 	if got := s.charged(id); len(got) != 1 || got[0] != 29000 {
@@ -147,6 +163,16 @@ func TestH35_PendingDowngradeGivesWay(t *testing.T) {
 	if code, out := s.call(user, "POST", "/api/billing/downgrade", ""); code != 200 || out["pending_plan"] != "monthly" {
 		t.Fatalf("%d %v", code, out)
 	}
+	s.stripe.Inject(func(c stripetest.Call) *stripetest.Fault {
+		if strings.HasSuffix(c.Path, "/release") {
+			return &stripetest.Fault{Status: 401}
+		}
+		return nil
+	})
+	if code, out := s.call(user, "POST", "/api/billing/upgrade", ""); code != 502 || s.stripe.Object(id)["schedule"] == nil {
+		t.Errorf("Stripe does not drop the downgrade: %d %v, want 502", code, out)
+	}
+	s.stripe.Inject(nil)
 	code, out = s.call(user, "POST", "/api/billing/upgrade", "")
 	if code != 200 || out["plan"] != "annual" || out["pending_plan"] != nil || s.stripe.Object(id)["schedule"] != nil {
 		t.Errorf("upgrade while a downgrade is pending: %d %v", code, out)

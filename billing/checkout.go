@@ -84,7 +84,7 @@ func (a *API) customerGone(ctx context.Context, userID string) (bool, error) {
 // trySession does it. Parallel requests wait for each other on the user's row, so that there is one customer and at most one open
 // session.
 //
-// spec:subscription-billing/2.2 spec:subscription-billing/2.3 spec:subscription-billing/9.1
+// spec:subscription-billing/2.2 spec:subscription-billing/2.3
 func (a *API) trySession(ctx context.Context, userID string, plan Plan) (url string, err error) {
 	if err := a.catchUp(ctx, userID, "user:checkout"); err != nil {
 		return "", err
@@ -103,10 +103,6 @@ func (a *API) trySession(ctx context.Context, userID string, plan Plan) (url str
 	err = a.store.slowTx(ctx, func(tx pgx.Tx) error {
 		customerID, err := a.customer(ctx, tx, userID)
 		if err != nil {
-			return err
-		}
-		var trials bool // a second trial would never end
-		if err := tx.QueryRow(ctx, `SELECT NOT EXISTS (SELECT FROM subscriptions WHERE user_id = $1)`, userID).Scan(&trials); err != nil {
 			return err
 		}
 		var id, openPlan, openURL string
@@ -135,7 +131,7 @@ func (a *API) trySession(ctx context.Context, userID string, plan Plan) (url str
 		if _, err := tx.Exec(ctx, `UPDATE checkout_sessions SET state = 'expired' WHERE user_id = $1 AND state = 'open'`, userID); err != nil {
 			return err
 		}
-		s, err := a.newSession(ctx, tx, userID, customerID, plan, trials)
+		s, err := a.newSession(ctx, tx, userID, customerID, plan)
 		if err != nil {
 			return err
 		}
@@ -234,8 +230,8 @@ func (a *API) sessions() session.Client {
 	return session.Client{B: a.stripe.backend, Key: a.stripe.config.SecretKey}
 }
 
-// spec:subscription-billing/1.2 spec:subscription-billing/1.3 spec:subscription-billing/2.1 spec:subscription-billing/9.1
-func (a *API) newSession(ctx context.Context, tx pgx.Tx, userID, customerID string, plan Plan, trials bool) (*stripe.CheckoutSession, error) {
+// spec:subscription-billing/1.2 spec:subscription-billing/1.3 spec:subscription-billing/2.1
+func (a *API) newSession(ctx context.Context, tx pgx.Tx, userID, customerID string, plan Plan) (*stripe.CheckoutSession, error) {
 	var n, generation int // a key for each session that this user ever had: one that was completed must not be replayed
 	if err := tx.QueryRow(ctx, `SELECT (SELECT count(*) FROM checkout_sessions WHERE user_id = $1), generation FROM stripe_customers WHERE user_id = $1`, userID).Scan(&n, &generation); err != nil {
 		return nil, err
@@ -248,10 +244,8 @@ func (a *API) newSession(ctx context.Context, tx pgx.Tx, userID, customerID stri
 		PaymentMethodCollection: stripe.String("always"),
 		SubscriptionData:        &stripe.CheckoutSessionSubscriptionDataParams{Metadata: map[string]string{"user_id": userID}},
 	}
-	if days := a.stripe.config.TrialDays; days > 0 && trials {
-		params.SubscriptionData.TrialPeriodDays = stripe.Int64(int64(days))
-		params.SubscriptionData.TrialSettings = &stripe.CheckoutSessionSubscriptionDataTrialSettingsParams{
-			EndBehavior: &stripe.CheckoutSessionSubscriptionDataTrialSettingsEndBehaviorParams{MissingPaymentMethod: stripe.String("cancel")}}
+	if err := a.trial(ctx, tx, userID, params.SubscriptionData); err != nil {
+		return nil, err
 	}
 	params.Context = ctx
 	params.SetIdempotencyKey(fmt.Sprintf("checkout:%s:%d:%d:%x", customerID, generation, n, digest(params)))
@@ -260,6 +254,24 @@ func (a *API) newSession(ctx context.Context, tx pgx.Tx, userID, customerID stri
 		return nil, fmt.Errorf("making the checkout session: %w", err)
 	}
 	return s, nil
+}
+
+// trial has a user's first subscription begin with the trial, where there is one. A second trial would never end.
+//
+// spec:subscription-billing/9.1
+func (a *API) trial(ctx context.Context, tx pgx.Tx, userID string, data *stripe.CheckoutSessionSubscriptionDataParams) error {
+	days := a.stripe.config.TrialDays
+	if days <= 0 {
+		return nil
+	}
+	var first bool
+	if err := tx.QueryRow(ctx, `SELECT NOT EXISTS (SELECT FROM subscriptions WHERE user_id = $1)`, userID).Scan(&first); err != nil || !first {
+		return err
+	}
+	data.TrialPeriodDays = stripe.Int64(int64(days))
+	data.TrialSettings = &stripe.CheckoutSessionSubscriptionDataTrialSettingsParams{
+		EndBehavior: &stripe.CheckoutSessionSubscriptionDataTrialSettingsEndBehaviorParams{MissingPaymentMethod: stripe.String("cancel")}}
+	return nil
 }
 
 // digest tells parameters apart: the same key with others would be refused for a day, after a change of configuration.
@@ -359,7 +371,7 @@ const pageSize = 100
 // history lists the user's own invoices, newest first: GET → {"invoices": […], "next": "…"}; next is what the parameter
 // after asks the following page with.
 //
-// spec:subscription-billing/5.2 spec:subscription-billing/8.2
+// spec:subscription-billing/5.2
 func (a *API) history(w http.ResponseWriter, r *http.Request, userID string) error {
 	limit := pageSize
 	if text := r.URL.Query().Get("limit"); text != "" {

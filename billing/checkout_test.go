@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -30,10 +31,11 @@ type shop struct {
 }
 
 func byHeader(r *http.Request) (string, error) {
-	if id := r.Header.Get("X-User"); id != "" {
-		return id, nil
+	id := r.Header.Get("X-User")
+	if id == "" || r.Header.Get("X-Expired") != "" {
+		return id, errors.New("signed out")
 	}
-	return "", errors.New("signed out")
+	return id, nil
 }
 
 func newShop(t *testing.T) *shop {
@@ -68,11 +70,7 @@ func (s *shop) call(user, method, path, body string) (int, map[string]any) {
 func (s *shop) subscribed(plan string) (user, subscription string) {
 	s.t.Helper()
 	user = newUser(s.t, s.pool)
-	if code, out := s.call(user, "POST", "/api/billing/checkout", `{"plan":"`+plan+`"}`); code != 200 {
-		s.t.Fatalf("checkout: %d %v", code, out)
-	}
-	sessions := s.stripe.All("checkout.session")
-	subscription = s.stripe.Pay(sessions[len(sessions)-1]["id"].(string))
+	subscription = s.stripe.Pay(s.opened(user, plan))
 	if _, err := s.pool.Exec(context.Background(), "UPDATE checkout_sessions SET state = 'complete' WHERE user_id = $1", user); err != nil {
 		s.t.Fatal(err)
 	}
@@ -80,6 +78,25 @@ func (s *shop) subscribed(plan string) (user, subscription string) {
 		s.t.Fatal(err)
 	}
 	return user, subscription
+}
+
+// opened opens the payment page for a plan, and returns the session's id.
+func (s *shop) opened(user, plan string) (session string) {
+	s.t.Helper()
+	code, out := s.call(user, "POST", "/api/billing/checkout", `{"plan":"`+plan+`"}`)
+	sessions := s.stripe.All("checkout.session")
+	if code != 200 || len(sessions) == 0 || out["url"] != sessions[len(sessions)-1]["url"] {
+		s.t.Fatalf("checkout: %d %v, sessions %v", code, out, sessions)
+	}
+	return sessions[len(sessions)-1]["id"].(string)
+}
+
+// A sealed body tells when it is read.
+type sealed struct{ read bool }
+
+func (b *sealed) Read([]byte) (int, error) {
+	b.read = true
+	return 0, io.EOF
 }
 
 // spec:subscription-billing/8.1
@@ -99,8 +116,19 @@ func Test03_EveryUserEndpointNeedsASignIn(t *testing.T) {
 			}
 		}
 	}
+	body := new(sealed)
+	r := httptest.NewRequest("POST", "/api/billing/checkout", body)
+	r.Header.Set("X-User", newUser(t, s.pool))
+	r.Header.Set("X-Expired", "yes") // who it was is known, and that it is too long ago
+	w := httptest.NewRecorder()
+	if s.mux.ServeHTTP(w, r); w.Code != 401 || body.read {
+		t.Errorf("with a sign-in that does not count: %d, the body was read: %v", w.Code, body.read)
+	}
 	if n := len(s.stripe.Calls()); n != 0 {
 		t.Errorf("Stripe heard of it %d times", n)
+	}
+	if code, out := s.call(newUser(t, s.pool), "GET", "/api/billing/status", ""); code != 200 || out["status"] != "none" {
+		t.Errorf("who is signed in is answered with %d %v", code, out)
 	}
 }
 
@@ -200,6 +228,16 @@ func Test09_SecondSubscriptionIsRefused(t *testing.T) {
 	if n := len(s.stripe.All("checkout.session")); n != 1 {
 		t.Errorf("%d sessions, want the first alone", n)
 	}
+	// One that was paid, and that we have not heard of yet, is one too.
+	user = newUser(t, s.pool)
+	s.stripe.Pay(s.opened(user, "monthly"))
+	code, out = s.call(user, "POST", "/api/billing/checkout", `{"plan":"monthly"}`)
+	if portal, _ := out["portal"].(string); code != 409 || !strings.HasPrefix(portal, s.stripe.URL+"/portal/") {
+		t.Errorf("%d %v, want 409 with the portal", code, out)
+	}
+	if n := len(s.stripe.All("checkout.session")); n != 2 {
+		t.Errorf("%d sessions, want one of each user", n)
+	}
 }
 
 // spec:subscription-billing/2.4
@@ -215,6 +253,13 @@ func TestPortalIsForThePaymentMethodAlone(t *testing.T) {
 	}
 	if code, _ := s.call(newUser(t, s.pool), "POST", "/api/billing/portal", ""); code != 404 {
 		t.Errorf("a user without a customer: %d, want 404", code)
+	}
+	failed := newUser(t, s.pool)
+	s.stripe.FailWith(401)
+	s.call(failed, "POST", "/api/billing/checkout", `{"plan":"monthly"}`)
+	s.stripe.FailWith(0)
+	if code, out := s.call(failed, "POST", "/api/billing/portal", ""); code != 404 {
+		t.Errorf("a user whose customer could not be made: %d %v, want 404", code, out)
 	}
 }
 

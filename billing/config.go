@@ -2,6 +2,7 @@ package billing
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -142,22 +143,25 @@ type Stripe struct {
 }
 
 // NewStripe makes a client. It sends nothing.
-//
-// spec:subscription-billing/13.3
 func NewStripe(c Config) (*Stripe, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
 	c.BaseURL = strings.TrimSuffix(c.BaseURL, "/")
-	timeout := c.Timeout
-	if timeout == 0 {
-		timeout = 5 * time.Second
-	}
-	cfg := &stripe.BackendConfig{HTTPClient: httpClient(timeout), MaxNetworkRetries: stripe.Int64(2), LeveledLogger: &stripe.LeveledLogger{Level: stripe.LevelNull}}
+	return &Stripe{config: c, backend: stripe.GetBackendWithConfig(stripe.APIBackend, backendConfig(c))}, nil
+}
+
+// backendConfig is how Stripe's library is used. It writes no log of its own: what Stripe says of a request may name the key, or a
+// card.
+//
+// spec:subscription-billing/13.3
+func backendConfig(c Config) *stripe.BackendConfig {
+	cfg := &stripe.BackendConfig{HTTPClient: httpClient(cmp.Or(c.Timeout, 5*time.Second)), MaxNetworkRetries: stripe.Int64(2)}
+	cfg.LeveledLogger = &stripe.LeveledLogger{Level: stripe.LevelNull}
 	if c.APIBase != "" {
 		cfg.URL = stripe.String(strings.TrimSuffix(c.APIBase, "/"))
 	}
-	return &Stripe{config: c, backend: stripe.GetBackendWithConfig(stripe.APIBackend, cfg)}, nil
+	return cfg
 }
 
 // CheckPrices fetches both prices and refuses to go on when one is not what its plan says: currency, amount and interval

@@ -45,6 +45,8 @@ func TestH12_StartRefusesMissingSecrets(t *testing.T) {
 		"no price":                 {"PRICE_ANNUAL": ""},
 		"one price for both":       {"PRICE_ANNUAL": "price_a"},
 		"a key with a line's end":  {"STRIPE_SECRET_KEY": "sk_test_secret_0123\n"},
+		"a key with a blank":       {"STRIPE_SECRET_KEY": "sk_test_ secret_0123"},
+		"a key with an umlaut":     {"STRIPE_SECRET_KEY": "sk_test_secret_0123ü"},
 		"no address of the host":   {"BASE_URL": ""},
 		"a host without a scheme":  {"BASE_URL": "host.test"},
 		"no address of Stripe":     {"STRIPE_API_BASE": "localhost:12111"},
@@ -54,6 +56,8 @@ func TestH12_StartRefusesMissingSecrets(t *testing.T) {
 			t.Errorf("%s: accepted", name)
 		} else if strings.Contains(err.Error(), "secret_0123") {
 			t.Errorf("%s: the error shows the secret: %v", name, err)
+		} else if name == "empty second secret" && !strings.Contains(err.Error(), "secret 2") || strings.HasSuffix(name, "webhook secret") && !strings.Contains(err.Error(), "secret 1") {
+			t.Errorf("%s: the error does not say which of them: %v", name, err)
 		}
 	}
 }

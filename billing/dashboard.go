@@ -87,7 +87,6 @@ const shownInvoices = 50
 // quoteWait is how long a page waits for what an upgrade costs; it is shown without, too.
 const quoteWait = 3 * time.Second
 
-// spec:subscription-billing/5.3
 func (d *Dashboard) render(w http.ResponseWriter, r *http.Request, userID string, status int, v view) error {
 	v.Token, v.Monthly, v.Annual = d.token(userID), d.api.stripe.config.Terms(Monthly), d.api.stripe.config.Terms(Annual)
 	if err := d.stand(r.Context(), userID, &v); err != nil {
@@ -101,13 +100,20 @@ func (d *Dashboard) render(w http.ResponseWriter, r *http.Request, userID string
 	if !v.NoHistory {
 		d.history(r.Context(), userID, &v)
 	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
-	// A form may lead to Stripe's pages: a browser asks the policy about the redirect too.
-	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'; form-action 'self' https://checkout.stripe.com https://billing.stripe.com "+d.api.stripe.config.APIBase)
 	if v.Processing {
 		w.Header().Set("Refresh", "3")
 	}
+	return d.write(w, status, v)
+}
+
+// write writes the page: what comes from elsewhere is escaped by the template, and no script of the page would be run.
+//
+// spec:subscription-billing/5.3
+func (d *Dashboard) write(w http.ResponseWriter, status int, v view) error {
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	// A form may lead to Stripe's pages: a browser asks the policy about the redirect too.
+	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'; form-action 'self' https://checkout.stripe.com https://billing.stripe.com "+d.api.stripe.config.APIBase)
 	w.WriteHeader(status)
 	return d.page.Execute(w, v)
 }

@@ -153,7 +153,7 @@ func TestPageShowsEveryStatus(t *testing.T) {
 		if next, ok := out["next_billing_date"]; ok != c.charged || ok && next != "2026-01-31T00:00:00Z" {
 			t.Errorf("%s: the next billing date is %v", c.set, next)
 		}
-		if code != 200 || status != c.status || line != c.line || !strings.Contains(page, "Plan: <strong>monthly</strong>, $29.00 every 30 days") {
+		if code != 200 || status != c.status || line != c.line || strings.Contains(page, "This is as of") || !strings.Contains(page, "Plan: <strong>monthly</strong>, $29.00 every 30 days") {
 			t.Errorf("%s: %d, shown is %q and %q, want %q and %q", c.set, code, status, line, c.status, c.line)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -50,7 +51,7 @@ func (l *logBuffer) String() string {
 	return l.b.String()
 }
 
-// A mailbox takes mails. While it is down it takes none.
+// A mailbox takes mails, each once. While it is down it takes none.
 type mailbox struct {
 	mu    sync.Mutex
 	mails []billing.Mail
@@ -63,7 +64,10 @@ func (m *mailbox) Send(_ context.Context, mail billing.Mail) error {
 	if m.down {
 		return errors.New("the mailbox is down\x00: " + strings.Repeat("ü", 300)) // what a server of mails says may be anything
 	}
-	m.mails = append(m.mails, mail)
+	again := slices.ContainsFunc(m.mails, func(had billing.Mail) bool { return had.Key == mail.Key })
+	if m.mails = append(m.mails, mail); again {
+		return errors.New("this mail was taken already")
+	}
 	return nil
 }
 

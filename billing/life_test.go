@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -177,6 +179,33 @@ func TestTrialIsGivenOnceAndThenCharged(t *testing.T) {
 	if out := s.status(user); out["status"] != "active" {
 		t.Errorf("subscribed again: %v, want active without another trial", out)
 	}
+	if got := s.stripe.Charged(customer); got != 2*2900 {
+		t.Errorf("charged %d cents, want a month of each subscription", got)
+	}
+	// Another user has a trial too, and one who cannot pay at its end is to lose the subscription: that is asked of Stripe.
+	s.do(s.user(), "POST", "/api/billing/checkout", `{"plan":"annual"}`)
+	calls := s.stripe.Calls()
+	if form := calls[len(calls)-1].Form; form.Get("subscription_data[trial_period_days]") != "14" || form.Get("subscription_data[trial_settings][end_behavior][missing_payment_method]") != "cancel" {
+		t.Errorf("the session of another user was asked for with %v", form)
+	}
+}
+
+// spec:subscription-billing/9.1
+func TestTrialIsAsLongAsConfigured(t *testing.T) {
+	for _, days := range []int{0, 1} {
+		s := newService(t, func(c *billing.Config) { c.TrialDays = days })
+		user := s.user()
+		id := s.buyWith(user, "monthly", stripetest.CardOK)
+		want := map[int]string{0: "active", 1: "trialing"}[days]
+		if out := s.status(user); out["status"] != want || out["access"] != true || s.stripe.All("checkout.session")[0]["trial"] != map[int]string{0: "", 1: "1"}[days] {
+			t.Errorf("%d days: %v, want %s", days, out, want)
+		}
+		s.stripe.Advance(stripetest.Day)
+		s.settle()
+		if got := s.stripe.Charged(s.stripe.Object(id)["customer"].(string)); got != 2900 || s.status(user)["status"] != "active" {
+			t.Errorf("%d days: charged %d cents after a day, %v", days, got, s.status(user))
+		}
+	}
 }
 
 // spec:subscription-billing/9.2
@@ -186,6 +215,21 @@ func TestH39_ImmediateCancellationOfATrialEndsAccessAtOnce(t *testing.T) {
 		"by the user": func(user, _ string) {
 			if code, out := s.do(user, "POST", "/api/billing/cancel", `{"immediately":true}`); code != 200 || out["access"] != false {
 				t.Errorf("%d %v", code, out)
+			}
+		},
+		"by a form": func(user, _ string) {
+			r, err := http.NewRequest("POST", s.url+"/api/billing/cancel", strings.NewReader("immediately=yes"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Header.Set("X-User", user)
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			res, err := http.DefaultClient.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if res.Body.Close(); res.StatusCode != 200 {
+				t.Errorf("by a form: status %d", res.StatusCode)
 			}
 		},
 		"at Stripe": func(_, id string) { s.stripe.CancelNow(id); s.settle() },
@@ -236,6 +280,20 @@ func Test41_EveryFailedAttemptIsOneMail(t *testing.T) {
 			s.buyWith(user, "monthly", stripetest.CardFails)
 			s.stripe.Advance(30 * stripetest.Day)
 			events := s.stripe.Events()
+			invoice := pick(t, events, "invoice.payment_failed")["data"].(stripetest.M)["object"].(stripetest.M)["id"].(string)
+			attempts := s.stripe.Object(invoice)["attempt_count"]
+			// Before the first attempt there is nothing to tell.
+			s.stripe.Change(invoice, "invoice.finalized", func(o stripetest.M) { o["attempt_count"] = 0 })
+			s.settle()
+			if got := s.mails.kinds(); len(got) != 0 {
+				t.Errorf("mails %v before the first attempt, want none", got)
+			}
+			// Another event than that of the failure may be the first to tell of it.
+			s.stripe.Change(invoice, "invoice.updated", func(o stripetest.M) { o["attempt_count"] = attempts })
+			s.settle()
+			if got := s.mails.kinds(); !slices.Equal(got, []string{"payment_failed"}) {
+				t.Errorf("mails %v when the failure is known, want one", got)
+			}
 			for range 2 { // each is delivered twice
 				for _, e := range events {
 					s.post(e)
@@ -300,16 +358,32 @@ func TestPaymentThatGoesThroughAfterAllIsTold(t *testing.T) {
 	if n := scalar[int](t, s.pool, "SELECT count(*) FROM outbox WHERE sent_at IS NULL AND attempts = 1"); n != 1 {
 		t.Errorf("%d mails wait for a mailbox that is down, want 1", n)
 	}
+	if got := s.mails.kinds(); len(got) != 0 {
+		t.Fatalf("mails %v from a mailbox that is down", got)
+	}
 	s.mails.down = false
 	s.exec("UPDATE outbox SET next_attempt_at = now()")
+	for i, want := range []int{1, 0} {
+		if n, err := s.module.Postman.Send(context.Background()); err != nil || n != want || len(s.mails.kinds()) != 1 {
+			t.Fatalf("%d: %d mails were sent (%v), want %d; in all %v", i, n, err, want, s.mails.kinds())
+		}
+	}
+	if n := scalar[int](t, s.pool, "SELECT count(*) FROM outbox WHERE sent_at IS NULL"); n != 0 {
+		t.Errorf("%d mails wait that were sent", n)
+	}
 	s.stripe.SetCard(s.stripe.Object(id)["customer"].(string), stripetest.CardOK)
 	s.stripe.Advance(3 * stripetest.Day)
 	s.settle()
 	if got := s.mails.kinds(); !slices.Equal(got, []string{"payment_action_required", "payment_fixed"}) || s.status(user)["status"] != "active" {
-		t.Errorf("mails %v, %v", got, s.status(user))
+		t.Fatalf("mails %v, %v", got, s.status(user))
 	}
-	if !strings.Contains(s.mails.mails[0].Text, "https://invoice.stripe.test/") {
-		t.Errorf("the mail does not say where to confirm: %q", s.mails.mails[0].Text)
+	if !strings.Contains(s.mails.mails[0].Text, "https://invoice.stripe.test/") || !strings.Contains(s.mails.mails[1].Text, "We charged $29.00") {
+		t.Errorf("the mails do not say where to confirm, or what was charged: %q", s.mails.mails)
+	}
+	s.stripe.Advance(30 * stripetest.Day)
+	s.settle()
+	if got := s.mails.kinds(); len(got) != 2 || len(s.amounts(user)) != 3 {
+		t.Errorf("mails %v after a payment that went through at once", got)
 	}
 }
 
@@ -378,15 +452,18 @@ func TestH44_OldPricesGoOnWhenThePriceChanges(t *testing.T) {
 	}
 	old := s.user()
 	id := s.buyWith(old, "monthly", stripetest.CardOK)
+	yearly := s.user()
+	s.buy(yearly, "annual")
 	s.stripe.AddPrice("price_monthly_2", 3500, "usd", "day", 30)
+	s.stripe.AddPrice("price_annual_2", 35000, "usd", "day", 365)
 	s.stripe.Change("price_monthly", "", func(p stripetest.M) { p["active"] = false })
 	c := s.config
-	c.Prices = map[billing.Plan]string{billing.Monthly: "price_monthly_2", billing.Annual: "price_annual"}
+	c.Prices = map[billing.Plan]string{billing.Monthly: "price_monthly_2", billing.Annual: "price_annual_2"}
 	s.module, s.url = s.instance(c)
 	if err := s.module.Check(context.Background()); err == nil {
 		t.Fatal("a price of 3500 was taken for one of 2900")
 	}
-	c.Amounts = map[billing.Plan]int64{billing.Monthly: 3500}
+	c.Amounts = map[billing.Plan]int64{billing.Monthly: 3500, billing.Annual: 35000}
 	s.module, s.url = s.instance(c)
 	if err := s.module.Check(context.Background()); err != nil {
 		t.Fatal(err)
@@ -403,6 +480,11 @@ func TestH44_OldPricesGoOnWhenThePriceChanges(t *testing.T) {
 	}
 	if out := s.status(old); out["plan"] != "monthly" || out["unit_amount"] != 2900.0 || out["access"] != true {
 		t.Errorf("%v", out)
+	}
+	s.stripe.Advance(335 * stripetest.Day)
+	s.settle()
+	if out, got := s.status(yearly), s.amounts(yearly); out["plan"] != "annual" || out["access"] != true || !slices.Equal(got, []float64{29000, 29000}) {
+		t.Errorf("who has paid yearly since before is charged %v: %v", got, out)
 	}
 	s.stripe.CancelNow(id)
 	s.settle()
@@ -479,7 +561,7 @@ func Test48_ExportHoldsEverythingOfTheUserAndNothingOfOthers(t *testing.T) {
 	if err != nil || !bytes.Contains(text, []byte(id)) || bytes.Contains(text, []byte(other)) || bytes.Contains(text, []byte(otherID)) {
 		t.Errorf("the export is not the user's alone (%v)", err)
 	}
-	if n := scalar[int](t, s.pool, "SELECT count(*) FROM audit_logs WHERE user_id = $1 AND source = 'user:export'", user); n != 1 {
+	if n := scalar[int](t, s.pool, "SELECT count(*) FROM audit_logs WHERE user_id = $1 AND source = 'user:export' AND \"to\" ->> 'exported' = 'true'", user); n != 1 {
 		t.Errorf("%d audit rows of the export, want 1", n)
 	}
 	s.config.Recent = func(r *http.Request) bool { return r.Header.Get("X-Recent") != "" }
@@ -498,6 +580,16 @@ func TestH48_NothingComesBackAfterAnErasure(t *testing.T) {
 	customer := s.stripe.Object(id)["customer"].(string)
 	if err := s.module.Erase(context.Background(), user); err != nil {
 		t.Fatal(err)
+	}
+	if n := scalar[int](t, s.pool, "SELECT count(*) FROM audit_logs WHERE user_id = $1 AND source = 'job:erase' AND \"to\" ->> 'erased' = 'true'", user); n != 1 {
+		t.Errorf("%d audit rows of the erasure, want 1", n)
+	}
+	// Nobody can pay any more on a page that was open.
+	third := s.user()
+	s.do(third, "POST", "/api/billing/checkout", `{"plan":"monthly"}`)
+	session := s.lastSession()
+	if err := s.module.Erase(context.Background(), third); err != nil || s.stripe.Object(session)["status"] != "expired" || s.stripe.Pay(session) != "" {
+		t.Errorf("the open page of an erased user (%v): %v", err, s.stripe.Object(session))
 	}
 	if s.stripe.Object(id)["status"] != "canceled" || s.stripe.Object(customer)["deleted"] != true {
 		t.Error("the subscription or the customer goes on at Stripe")
@@ -576,6 +668,13 @@ func Test49_AuditHasOneRowForEachChangeOfState(t *testing.T) {
 
 // spec:subscription-billing/13.3
 func TestH50_NoSecretsInLogs(t *testing.T) {
+	others, err := os.Create(filepath.Join(t.TempDir(), "stderr")) // where Stripe's library would write a log of its own
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer others.Close()
+	defer func(real *os.File) { os.Stderr = real }(os.Stderr)
+	os.Stderr = others
 	s := newService(t)
 	user := s.user()
 	id := s.buyWith(user, "monthly", stripetest.CardFails)
@@ -595,6 +694,26 @@ func TestH50_NoSecretsInLogs(t *testing.T) {
 		if strings.Contains(logs, secret) {
 			t.Errorf("%q is in the logs", secret)
 		}
+	}
+	if text, err := os.ReadFile(others.Name()); err != nil || len(text) > 0 {
+		t.Errorf("Stripe's library writes what it was answered to a log of its own (%v): %s", err, text)
+	}
+}
+
+// spec:subscription-billing/8.1
+func TestEveryRouteForUsersNeedsASignIn(t *testing.T) {
+	s := newService(t)
+	s.buy(s.user(), "monthly")
+	calls := len(s.stripe.Calls())
+	for _, route := range []string{"GET /billing", "GET /billing/cancel", "GET /billing/upgrade", "POST /billing/cancel", "POST /billing/resume", "POST /billing/upgrade", "POST /billing/downgrade", "POST /billing/portal", "POST /billing/subscribe",
+		"GET /api/billing/export", "GET /api/billing/status", "GET /api/billing/history", "POST /api/billing/checkout", "POST /api/billing/cancel"} {
+		method, path, _ := strings.Cut(route, " ")
+		if code, out := s.do("", method, path, ""); code != 401 || out["error"] == nil {
+			t.Errorf("%s: %d %v, want 401 in JSON", route, code, out)
+		}
+	}
+	if n := len(s.stripe.Calls()) - calls; n != 0 {
+		t.Errorf("Stripe heard of it %d times", n)
 	}
 }
 

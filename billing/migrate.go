@@ -19,7 +19,7 @@ const schemaVersionTable = "billing_schema_version"
 // Migrate brings billing's schema to a version: 0 takes everything away, a negative one is the newest. The host's table
 // users(id uuid) has to exist. It must not run twice at once on one database; tern holds a lock for that.
 //
-// spec:subscription-billing/4.2
+// spec:subscription-billing/4.1 spec:subscription-billing/4.2
 func Migrate(ctx context.Context, conn *pgx.Conn, version int32) error {
 	m, err := migrate.NewMigrator(ctx, conn, schemaVersionTable)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -66,7 +67,59 @@ func TestCheckoutAsksStripeAboutAPeriodThatIsOver(t *testing.T) {
 	}
 }
 
-// spec:subscription-billing/12.2
+// told listens to the database as another instance does, and returns of which users it has told since.
+func (s *service) told() func() []string {
+	s.t.Helper()
+	conn, err := pgx.Connect(context.Background(), s.pool.Config().ConnString())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { conn.Close(context.Background()) })
+	if _, err := conn.Exec(context.Background(), "LISTEN billing_subscriptions"); err != nil {
+		s.t.Fatal(err)
+	}
+	return func() (users []string) {
+		s.t.Helper()
+		s.exec("NOTIFY billing_subscriptions, 'the last'") // notes come in the order of the commits
+		for {
+			note, err := conn.WaitForNotification(context.Background())
+			if err != nil {
+				s.t.Fatal(err)
+			}
+			if note.Payload == "the last" {
+				return users
+			}
+			users = append(users, note.Payload)
+		}
+	}
+}
+
+// spec:subscription-billing/14.1
+func TestEveryChangeIsToldToOtherInstances(t *testing.T) {
+	s := newService(t)
+	user, other := s.user(), s.user()
+	told := s.told()
+	for _, step := range []struct {
+		name string
+		do   func()
+		told bool
+	}{
+		{"bought", func() { s.buy(user, "monthly") }, true},
+		{"nothing", func() { s.settle(); s.do(user, "GET", "/api/billing/status", "") }, false},
+		{"upgraded", func() { s.do(user, "POST", "/api/billing/upgrade", "") }, true},
+		{"cancelled", func() { s.do(user, "POST", "/api/billing/cancel", "") }, true},
+		{"resumed", func() { s.do(user, "POST", "/api/billing/resume", "") }, true},
+		{"another user", func() { s.buy(other, "annual") }, false},
+		{"in another way", func() { s.exec("UPDATE subscriptions SET cancel_at_period_end = true WHERE user_id = $1", user) }, true},
+	} {
+		step.do()
+		if got := told(); slices.Contains(got, user) != step.told {
+			t.Errorf("%s: others were told of %v; of the user: %v wanted", step.name, got, step.told)
+		}
+	}
+}
+
+// spec:subscription-billing/12.2 spec:subscription-billing/14.1
 func TestASubscriptionThatTurnsForeignLosesAccessUntilItTurnsBack(t *testing.T) {
 	s := newService(t)
 	user := s.user()
@@ -75,6 +128,7 @@ func TestASubscriptionThatTurnsForeignLosesAccessUntilItTurnsBack(t *testing.T) 
 		s.stripe.Change(id, "customer.subscription.updated", func(o stripetest.M) { o["currency"] = currency })
 		s.settle()
 	}
+	told := s.told()
 	for range 2 {
 		turn("EUR")
 		if out := s.status(user); out["access"] != false || out["quarantined"] != true {
@@ -87,6 +141,9 @@ func TestASubscriptionThatTurnsForeignLosesAccessUntilItTurnsBack(t *testing.T) 
 		if out := s.status(user); out["access"] != true {
 			t.Errorf("back in dollars: %v", out)
 		}
+	}
+	if got := told(); len(got) != 4 || got[0] != user {
+		t.Errorf("other instances were told %v, want each of four turns", got)
 	}
 	if n := scalar[int](t, s.pool, "SELECT count(*) FROM audit_logs WHERE subscription_id = (SELECT id FROM subscriptions)"); n != 5 {
 		t.Errorf("%d audit rows, want 5", n)
@@ -375,12 +432,19 @@ func TestOddRequests(t *testing.T) {
 			t.Errorf("%s: %d %v, want %d", name, code, out, c.want)
 		}
 	}
+	_, none := s.do(user, "GET", "/api/billing/history?after=in_none", "")
+	if _, out := s.do(user, "GET", "/api/billing/history?after="+theirs, ""); out["error"] != none["error"] {
+		t.Errorf("another user's invoice is answered with %v, one of nobody with %v", out, none)
+	}
+	if code, out := s.do(other, "GET", "/api/billing/history?after="+theirs, ""); code != 200 {
+		t.Errorf("after the last one of one's own: %d %v", code, out)
+	}
 	if n := len(s.stripe.All("checkout.session")); n != 1 {
 		t.Errorf("%d sessions, want the other user's", n)
 	}
 }
 
-// spec:subscription-billing/14.2
+// spec:subscription-billing/5.2 spec:subscription-billing/14.2
 func TestPageWithoutADatabase(t *testing.T) {
 	s := newService(t)
 	user := s.user()
@@ -470,7 +534,7 @@ func TestEventsThatTheDatabaseCannotKeep(t *testing.T) {
 	user := s.user()
 	id, _ := s.paid(user, "monthly")
 	customer := s.stripe.Object(id)["customer"].(string)
-	for i, odd := range []string{`"x":"\u0000"`, `"x":` + strings.Repeat("[", 9_000) + strings.Repeat("]", 9_000), `"x":1e999999`, "\"x\":\"\xff\xfe\""} {
+	for i, odd := range []string{`"object":"subscription\u0000"`, `"x":"\u0000"`, `"x":` + strings.Repeat("[", 9_000) + strings.Repeat("]", 9_000), `"x":1e999999`, "\"x\":\"\xff\xfe\""} {
 		payload := []byte(fmt.Sprintf(`{"id":"evt_odd%d","object":"event","type":"customer.subscription.updated","livemode":false,"data":{"object":{"id":%q,"object":"subscription","customer":%q,%s}}}`, i, id, customer, odd))
 		if got := s.postRaw(payload, stripetest.SignWith(payload, s.stripe.Secret, time.Now())); got != 200 {
 			t.Errorf("%.30s: status %d: %s", odd, got, s.logs)
@@ -480,8 +544,8 @@ func TestEventsThatTheDatabaseCannotKeep(t *testing.T) {
 	if out := s.status(user); out["access"] != true {
 		t.Errorf("%v", out)
 	}
-	if n := scalar[int](t, s.pool, "SELECT count(*) FROM stripe_events WHERE processed_at IS NOT NULL"); n != 4 {
-		t.Errorf("%d processed, want 4", n)
+	if n := scalar[int](t, s.pool, "SELECT count(*) FROM stripe_events WHERE processed_at IS NOT NULL"); n != 5 {
+		t.Errorf("%d processed, want 5", n)
 	}
 }
 

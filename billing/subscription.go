@@ -32,7 +32,7 @@ func (s Status) Live() bool {
 // CheckTransition refuses a change that cannot be true: out of a terminal status, or back to incomplete once it was
 // left. Stripe's events arrive in any order, so a change like that is old news.
 //
-// spec:subscription-billing/3.6
+// spec:subscription-billing/3.6 spec:subscription-billing/4.1
 func CheckTransition(from, to Status) error {
 	known := []Status{Incomplete, IncompleteExpired, Trialing, Active, PastDue, Canceled, Unpaid, Paused}
 	switch {

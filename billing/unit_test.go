@@ -39,6 +39,7 @@ func TestEntitlementEndsWithThePeriod(t *testing.T) {
 	}
 }
 
+// spec:subscription-billing/3.6 spec:subscription-billing/4.1
 func TestTransitions(t *testing.T) {
 	all := []billing.Status{billing.Incomplete, billing.IncompleteExpired, billing.Trialing, billing.Active, billing.PastDue, billing.Canceled, billing.Unpaid, billing.Paused}
 	for _, from := range all {

@@ -54,7 +54,7 @@ func (h *Webhook) Register(mux *http.ServeMux) { mux.Handle("POST /api/billing/w
 // ServeHTTP answers 200 for an event that is stored now or was before, 400 for a delivery that Stripe did not sign, 413
 // for one that is too large, and 503 when it could not be stored: then Stripe delivers it again.
 //
-// spec:subscription-billing/3.4 spec:subscription-billing/3.7 spec:subscription-billing/13.3 spec:subscription-billing/14.3
+// spec:subscription-billing/3.4 spec:subscription-billing/3.7 spec:subscription-billing/14.3
 func (h *Webhook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	payload, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxEvent))
 	var large *http.MaxBytesError
@@ -81,9 +81,7 @@ func (h *Webhook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusOK)
 		return
 	}
-	if _, known := h.versions.LoadOrStore(event.APIVersion, true); !known && event.APIVersion != stripe.APIVersion {
-		h.log.Error("the endpoint at Stripe speaks another version of the interface; its events are processed all the same", "version", event.APIVersion, "want", stripe.APIVersion)
-	}
+	h.alarm(event.APIVersion)
 	ctx, cancel := context.WithTimeout(r.Context(), h.wait)
 	defer cancel()
 	if err := h.intake.take(ctx, event, payload); err != nil {
@@ -93,6 +91,13 @@ func (h *Webhook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	h.stored()
 	w.WriteHeader(http.StatusOK)
+}
+
+// alarm tells once of events that come in another version of the interface.
+func (h *Webhook) alarm(version string) {
+	if _, known := h.versions.LoadOrStore(version, true); !known && version != stripe.APIVersion {
+		h.log.Error("the endpoint at Stripe speaks another version of the interface; its events are processed all the same", "version", version, "want", stripe.APIVersion)
+	}
 }
 
 // insertEvents stores what is in seven arrays. They are in the order of the ids: two statements that bring the same events in

@@ -282,6 +282,7 @@ func TestUnknownAndForeignEventsAreStoredAndHarmless(t *testing.T) {
 	}
 }
 
+// spec:subscription-billing/4.4
 func TestSecondPaidSessionIsCancelled(t *testing.T) {
 	in := newInbox(t)
 	user, customer, first := in.subscribe("monthly")

@@ -470,10 +470,7 @@ func (w *Worker) fetchInvoice(ctx context.Context, id string) (*stripe.Invoice, 
 	return in, nil
 }
 
-// invoice writes an invoice as it is at Stripe, and queues the mails about its payment: one for each attempt that failed,
-// none while the first payment is still open, and one when a payment went through after all.
-//
-// spec:subscription-billing/10.1 spec:subscription-billing/10.2 spec:subscription-billing/10.3
+// invoice writes an invoice as it is at Stripe, and queues the mails about its payment.
 func (w *Worker) invoice(ctx context.Context, tx pgx.Tx, o eventObject, kind, source string) error {
 	customerID, id := string(o.Customer), o.ID
 	if err := lockCustomer(ctx, tx, customerID); err != nil {
@@ -504,6 +501,14 @@ func (w *Worker) invoice(ctx context.Context, tx pgx.Tx, o eventObject, kind, so
 		Reason: string(in.BillingReason), Attempts: int(in.AttemptCount), URL: in.HostedInvoiceURL, PeriodStart: at(in.PeriodStart), PeriodEnd: at(in.PeriodEnd), CreatedAt: at(in.Created)}); err != nil {
 		return err
 	}
+	return payment(ctx, tx, userID, subscriptionID, in, kind)
+}
+
+// payment queues the mails about an invoice's payment: one for each attempt that failed, none while the first payment is still
+// open, and one when a payment went through after all.
+//
+// spec:subscription-billing/10.1 spec:subscription-billing/10.2 spec:subscription-billing/10.3
+func payment(ctx context.Context, tx pgx.Tx, userID, subscriptionID string, in *stripe.Invoice, kind string) error {
 	data := mailData{InvoiceID: in.ID, Amount: in.AmountDue, URL: in.HostedInvoiceURL, Next: at(in.NextPaymentAttempt)}
 	switch in.Status {
 	case stripe.InvoiceStatusPaid:
