@@ -347,6 +347,30 @@ func TestH41_NoMailWhileTheFirstPaymentIsOpen(t *testing.T) {
 	}
 }
 
+// spec:subscription-billing/10.3
+func TestNoMailAboutAnInvoiceOfNothing(t *testing.T) {
+	s := newService(t)
+	user := s.user()
+	s.buy(user, "monthly")
+	invoice := scalar[string](t, s.pool, "SELECT id FROM invoices WHERE user_id = $1", user)
+	fail := func(cents int) []string {
+		s.stripe.Change(invoice, "invoice.payment_failed", func(o stripetest.M) { o["status"], o["amount_due"], o["attempt_count"] = "open", cents, 1 })
+		s.settle()
+		return s.mails.kinds()
+	}
+	if got := fail(0); len(got) != 0 {
+		t.Errorf("mails %v about an invoice of $0, want none", got)
+	}
+	s.stripe.Change(invoice, "invoice.paid", func(o stripetest.M) { o["status"] = "paid" })
+	s.settle()
+	if got := s.mails.kinds(); len(got) != 0 {
+		t.Errorf("mails %v when it is paid, want none", got)
+	}
+	if got := fail(1); len(got) != 1 {
+		t.Errorf("mails %v about an invoice of a cent, want one", got)
+	}
+}
+
 // spec:subscription-billing/10.2 spec:subscription-billing/10.4
 func TestPaymentThatGoesThroughAfterAllIsTold(t *testing.T) {
 	s := newService(t)
