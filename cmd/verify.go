@@ -208,8 +208,8 @@ func (a *app) managed(name string) ([]*target, error) {
 	return all, err
 }
 
-// verifyTree runs the tests on the checkout as it is.
-func (a *app) verifyTree(ctx context.Context, repo *git.Repo, t *target, goArgs []string) (*tasks.VerifiedTree, error) {
+// verifyTree runs the tests on the checkout as it is, with variables beside the usual.
+func (a *app) verifyTree(ctx context.Context, repo *git.Repo, t *target, goArgs []string, env ...string) (*tasks.VerifiedTree, error) {
 	s, err := a.settings(t.root)
 	if err != nil {
 		return nil, err
@@ -221,7 +221,7 @@ func (a *app) verifyTree(ctx context.Context, repo *git.Repo, t *target, goArgs 
 	if err != nil {
 		return nil, err
 	}
-	opts.Verify.GoArgs = goArgs
+	opts.Verify.GoArgs, opts.Verify.Env = goArgs, env
 	if opts.Sandbox, err = s.sandbox(); err != nil {
 		return nil, err
 	}

@@ -108,27 +108,36 @@ func packageDir(t *trace.Test) string {
 	return dir
 }
 
-// flaky runs the tests that failed once more: one that passes then proves nothing, and is to be named.
+// flaky runs the tests that failed once more: one that passes then proves nothing, and is to be named. Another runner than go
+// test is told which they are, and runs what its command says.
 func (a *app) flaky(ctx context.Context, repo *git.Repo, t *target, run *tasks.VerifiedTree, tests []*trace.Test) (map[string]bool, error) {
-	var failed []*trace.Test
+	var failed, others []*trace.Test
 	for _, test := range tests {
-		if r := run.Results.Of(test); r == trace.Failed || r == trace.TimedOut {
+		switch r := run.Results.Of(test); {
+		case r != trace.Failed && r != trace.TimedOut:
+		case foreign(test):
+			others = append(others, test)
+		default:
 			failed = append(failed, test)
 		}
 	}
-	args := goArgs(t.root, failed)
-	if args == nil {
-		return nil, nil
-	}
-	a.progress("once more, to tell what fails from what fails now and then")
-	again, err := a.verifyTree(ctx, repo, t, args)
-	if err != nil {
-		return nil, err
-	}
 	out := map[string]bool{}
-	for _, test := range failed {
-		if again.Results.Of(test) == trace.Passed {
-			out[test.File+" "+test.Name] = true
+	for _, again := range []struct {
+		tests []*trace.Test
+		args  []string
+	}{{failed, goArgs(t.root, failed)}, {others, nil}} {
+		if len(again.tests) == 0 {
+			continue
+		}
+		a.progress("once more, to tell what fails from what fails now and then")
+		second, err := a.verifyTree(ctx, repo, t, again.args, tasks.TestsEnv(t.feature.Name, again.tests)...)
+		if err != nil {
+			return nil, err
+		}
+		for _, test := range again.tests {
+			if second.Results.Of(test) == trace.Passed {
+				out[test.File+" "+test.Name] = true
+			}
 		}
 	}
 	return out, nil

@@ -3,6 +3,7 @@ package tasks
 import (
 	"bytes"
 	"fmt"
+	"regexp"
 	"strings"
 	"sync"
 )
@@ -51,3 +52,9 @@ func cutTail(text string, lines int) string {
 	}
 	return fmt.Sprintf("(%d lines above)\n%s", len(all)-lines, strings.Join(all[len(all)-lines:], "\n"))
 }
+
+// colour is what runners write for a terminal, in a CI too.
+var colour = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile("\x1b\\[[0-9;:?]*[A-Za-z]") })
+
+// uncoloured is what a command printed without its colours.
+func uncoloured(text string) string { return colour().ReplaceAllString(text, "") }

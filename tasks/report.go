@@ -127,12 +127,19 @@ func (e *execution) readReports(v *Verified) error {
 	}
 	results, err := trace.ReadJUnit(readers...)
 	if err != nil {
-		v.OK, v.Summary, v.Failure = false, "a test report cannot be read", fmt.Sprintf("verify.junit: %v", err)
+		why := fmt.Sprintf("verify.junit: %v", err)
+		if !v.OK { // what ended the run says more than half a report
+			why = v.Failure + "\n" + why
+		}
+		v.OK, v.Summary, v.Failure = false, "a test report cannot be read", why
 		return nil
 	}
 	v.Results = results
 	counts := results.Counts()
 	v.Summary = counts.String()
+	if _, said, _ := strings.Cut(v.Failure, "\n"); !v.OK && strings.TrimSpace(said) == "" { // mocha writes its report alone
+		v.Failure = strings.TrimSpace(v.Failure) + "\n" + uncoloured(results.Failures(40))
+	}
 	if failed := len(results.Failed()); failed > 0 && v.OK {
 		v.OK = false
 		v.Failure = fmt.Sprintf("test failed: %s (%s)\n%s", e.runner.Test[0], counts, results.Failures(40))
@@ -155,14 +162,17 @@ func presets() []preset {
 		{"jest", "JEST_JUNIT_OUTPUT_FILE=" + reportFile + " JEST_JUNIT_ADD_FILE_ATTRIBUTE=true npx --no -- jest --ci --reporters=default --reporters=jest-junit", reportFile},
 		{"node", "node --test " + nodeReports, reportFile},
 		{"mocha", "npx --no -- mocha --reporter xunit --reporter-option output=" + reportFile, reportFile},
-		{"pytest", "python3 -m pytest --junitxml=" + reportFile, reportFile},
+		{"pytest", pytestReport, reportFile},
 		{"cargo-nextest", "cargo nextest run --offline --all-targets", "target/nextest/default/junit.xml"},
 		{"maven", "mvn -B -o test", "**/target/surefire-reports/TEST-*.xml"},
-		{"gradle", "./gradlew --offline test", "**/build/test-results/test/*.xml"},
-		{"phpunit", "vendor/bin/phpunit --log-junit " + reportFile, reportFile},
-		{"rspec", "bundle exec rspec --format progress --format RspecJunitFormatter --out " + reportFile, reportFile},
+		{"gradle", "$(test -x gradlew && echo ./gradlew || echo gradle) --offline test", "**/build/test-results/test/*.xml"},
+		{"phpunit", "$(test -x vendor/bin/phpunit && echo vendor/bin/phpunit || echo phpunit) --log-junit " + reportFile, reportFile},
+		{"rspec", "$(test -f Gemfile && echo bundle exec) rspec --format progress --format RspecJunitFormatter --out " + reportFile, reportFile},
 	}
 }
+
+// pytestReport goes on where a file of tests cannot be imported: the others' results say something all the same.
+const pytestReport = "python3 -m pytest --continue-on-collection-errors --junitxml=" + reportFile
 
 const nodeReports = "--test-reporter=spec --test-reporter-destination=stdout --test-reporter=junit --test-reporter-destination=" + reportFile
 

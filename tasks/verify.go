@@ -349,7 +349,7 @@ func (e *execution) line(ctx context.Context, name string, line Line, p sandbox.
 	e.r.saveOutput(e.task, name, out.String())
 	if exit.Code != 0 {
 		v.OK = false
-		v.Failure = fmt.Sprintf("%s failed: %s ended with %s\n%s", name, line, ending(exit), cutFailure(out.String()))
+		v.Failure = fmt.Sprintf("%s failed: %s ended with %s\n%s", name, line, ending(exit), cutFailure(uncoloured(out.String())))
 		v.Failure += refusals(p, out.String())
 		v.Summary = fmt.Sprintf("%s failed: %s", name, line)
 	}
