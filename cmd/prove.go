@@ -27,6 +27,7 @@ type proveOptions struct {
 	criterion []string
 	replay    string
 	budget    int
+	asBefore  bool // as many breaks as the lock has
 	since     string
 	stale     bool
 	badge     string
@@ -46,6 +47,7 @@ func (a *app) proveVerb() *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error {
 			ctx, cancel := a.prompt(c.Context())
 			defer cancel()
+			o.asBefore = o.replay != "" && !c.Flags().Changed("budget")
 			return a.prove(ctx, slices.Concat(args, []string{""})[0], o)
 		},
 	}
@@ -74,6 +76,14 @@ type provenCriterion struct {
 	Unnoticed []string         `json:"unnoticed"` // numbers that the criterion names and the code holds: no change of them is noticed
 	Unwritten string           `json:"unwritten,omitempty"`
 	Aged      bool             `json:"aged,omitempty"`
+	AsItIs    []passedRun      `json:"asItIs,omitempty"`   // of a replay: its tests before any break
+	Recorded  string           `json:"recorded,omitempty"` // of a replay: k/n as the lock has it
+	Fewer     bool             `json:"fewer,omitempty"`    // are noticed than the lock says
+}
+
+type passedRun struct {
+	Test    string  `json:"test"`
+	Seconds float64 `json:"seconds,omitempty"` // where it is measured: of Go's tests
 }
 
 type proofReport struct {
@@ -121,7 +131,7 @@ func (a *app) prove(ctx context.Context, name string, o proveOptions) error {
 			return err
 		}
 		hollow = hollow || slices.ContainsFunc(r.Criteria, func(c provenCriterion) bool {
-			return c.Aged || len(c.Tests) > 0 && c.Level != mutate.Bites && !(c.Level == mutate.Ran && c.Reason == "") || len(c.Unnoticed) > 0
+			return c.Aged || c.Fewer || len(c.Tests) > 0 && c.Level != mutate.Bites && !(c.Level == mutate.Ran && c.Reason == "") || len(c.Unnoticed) > 0
 		})
 		if o.badge != "" {
 			if err := a.writeBadge(o.badge, targets); err != nil {
@@ -325,7 +335,11 @@ func (a *app) proveFeature(ctx context.Context, p *provers, index *trace.Index, 
 			if err != nil {
 				return r, err
 			}
-			result, err := prover.Prove(ctx, tests, mutate.Criterion{Name: t.feature.Name + "/" + c.ID, Named: named(c.Text), Code: taggedCode(t, index, c.ID)})
+			what := mutate.Criterion{Name: t.feature.Name + "/" + c.ID, Named: named(c.Text), Code: taggedCode(t, index, c.ID)}
+			if fact := t.lock.Criterion(c.ID); o.asBefore && fact != nil {
+				_, what.Breaks, _ = trace.Bitten(fact.Bites)
+			}
+			result, err := prover.Prove(ctx, tests, what)
 			if err != nil {
 				return r, a.unproven(ctx, no("go test ./...", "criterion %s: %v", c.ID, err))
 			}
@@ -335,13 +349,23 @@ func (a *app) proveFeature(ctx context.Context, p *provers, index *trace.Index, 
 			}
 			line.Mutants = append(line.Mutants, result.Verdicts...)
 			line.Unnoticed = append(line.Unnoticed, result.Unnoticed()...)
+			if o.replay != "" {
+				for _, run := range result.AsItIs {
+					line.AsItIs = append(line.AsItIs, passedRun{run.Test, run.Took.Seconds()})
+				}
+			}
 			r.Builds = prover.Builds
 		} else if proof := foreign[c.ID]; proof != nil {
 			line.foreign(proof, t.root, index)
 		} else if len(line.Tests) > 0 {
 			line.Reason = noBreaks(t, c.ID)
 		}
-		line.Aged = a.recordProof(t, c, index, &line, o)
+		if o.replay != "" && foreign[c.ID] != nil && line.Level != mutate.None {
+			for _, test := range line.Tests {
+				line.AsItIs = append(line.AsItIs, passedRun{Test: test})
+			}
+		}
+		a.recordProof(t, c, index, &line, o)
 		r.Levels[string(line.Level)]++
 		r.Criteria = append(r.Criteria, line)
 		if lock := t.lock.Bytes(); o.replay == "" && !bytes.Equal(lock, written) { // at once: who interrupts it keeps what was seen
@@ -404,25 +428,27 @@ func taggedCode(t *target, index *trace.Index, id string) (out []mutate.Range) {
 	return out
 }
 
-// recordProof writes what was seen into the lock, or with --replay compares; aged says that the lock's proof is of other
-// code.
-func (a *app) recordProof(t *target, c *spec.Requirement, index *trace.Index, line *provenCriterion, o proveOptions) (aged bool) {
+// recordProof writes what was seen into the lock, or with --replay compares it with what the lock says.
+func (a *app) recordProof(t *target, c *spec.Requirement, index *trace.Index, line *provenCriterion, o proveOptions) {
 	fact := t.lock.Criterion(c.ID)
-	if line.Code == "" {
-		return false
-	}
-	if o.replay == "" && !fits(fact, c, index.Tests(t.feature.Name, c.ID)) {
-		line.Unwritten = "its tests, or its words, are not those that the lock saw pass: spec verify " + spec.Typed(t.feature.Name)
-		return false
-	}
-	if fact == nil {
-		return false
-	}
 	if o.replay != "" {
-		return fact.Bites != "" && trace.BittenCode(fact.Bites) != index.CodeOf(t.feature.Name, c.ID, fact.Bites, ".")
+		if fact == nil || fact.Bites == "" {
+			return
+		}
+		line.Recorded, _, _ = strings.Cut(fact.Bites, " ")
+		line.Aged = line.Code != "" && trace.BittenCode(fact.Bites) != index.CodeOf(t.feature.Name, c.ID, fact.Bites, ".")
+		killed, all, ok := trace.Bitten(fact.Bites)
+		line.Fewer = !line.Aged && (!ok || line.Killed < killed || tried(line.Mutants) < all && o.asBefore)
+		return
+	}
+	if line.Code == "" {
+		return
+	}
+	if !fits(fact, c, index.Tests(t.feature.Name, c.ID)) {
+		line.Unwritten = "its tests, or its words, are not those that the lock saw pass: spec verify " + spec.Typed(t.feature.Name)
+		return
 	}
 	fact.Bites = trace.Bites(line.Killed, tried(line.Mutants), line.Code, line.Files)
-	return false
 }
 
 func (a *app) showProof(r proofReport, o proveOptions) {
@@ -448,6 +474,22 @@ func (a *app) showProof(r proofReport, o proveOptions) {
 		}
 		if c.Aged {
 			fmt.Fprintf(a.w.Stdout, "\ncriterion %s: the lock's proof has aged: the code that its tests run is another now\n", c.Criterion)
+		}
+		switch now := fmt.Sprintf("%d of %d", c.Killed, tried(c.Mutants)); {
+		case o.replay == "":
+		case c.Recorded == "":
+			fmt.Fprintf(a.w.Stdout, "\ncriterion %s: spec.lock holds no proof of it to compare with\n", c.Criterion)
+		case c.Fewer:
+			fmt.Fprintf(a.w.Stdout, "\ncriterion %s: spec.lock says bites %s, and %s were noticed now\n", c.Criterion, clean(c.Recorded), now)
+		case !c.Aged:
+			fmt.Fprintf(a.w.Stdout, "\ncriterion %s: spec.lock says bites %s, and %s were noticed again\n", c.Criterion, clean(c.Recorded), now)
+		}
+		for _, run := range c.AsItIs {
+			took := ""
+			if run.Seconds > 0 {
+				took = ", " + time.Duration(run.Seconds*float64(time.Second)).Round(time.Millisecond).String()
+			}
+			fmt.Fprintf(a.w.Stdout, "  %s as it is: passed%s\n", clean(run.Test), took)
 		}
 		shown, begun := 0, false
 		for _, m := range c.Mutants {

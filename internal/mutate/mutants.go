@@ -676,6 +676,9 @@ func (m *maker) constants(n ast.Node) {
 	var look func(n ast.Node) bool
 	var part func(e ast.Expr, whole types.Type, length time.Duration)
 	part = func(e ast.Expr, whole types.Type, length time.Duration) {
+		if !m.fits(e, whole) {
+			return // a value along the way is none of the type: reckoned when the program runs, it would come out as another
+		}
 		switch e := ast.Unparen(e).(type) {
 		case *ast.BasicLit:
 			if e.Kind == token.INT {
@@ -685,9 +688,12 @@ func (m *maker) constants(n ast.Node) {
 			part(e.X, whole, length)
 		case *ast.BinaryExpr:
 			for _, x := range []ast.Expr{e.X, e.Y} {
-				if e.Op == token.ADD || e.Op == token.SUB {
+				switch {
+				case (e.Op == token.SHL || e.Op == token.SHR) && x == e.Y:
+					ast.Inspect(x, look)
+				case e.Op == token.ADD || e.Op == token.SUB:
 					part(x, whole, m.length(x, whole))
-				} else {
+				default:
 					part(x, whole, length)
 				}
 			}
@@ -718,6 +724,17 @@ func (m *maker) constants(n ast.Node) {
 func (m *maker) converts(call *ast.CallExpr, t types.Type) bool {
 	tv := m.pkg.TypesInfo.Types[call.Fun]
 	return tv.IsType() && types.Identical(tv.Type, t) && len(call.Args) == 1
+}
+
+// fits tells whether a constant is a whole number that a type holds.
+func (m *maker) fits(e ast.Expr, t types.Type) bool {
+	tv := m.pkg.TypesInfo.Types[e]
+	b, ok := t.Underlying().(*types.Basic)
+	if tv.Value == nil || tv.Value.Kind() != constant.Int || !ok || b.Info()&types.IsInteger == 0 {
+		return false
+	}
+	v, exact := constant.Int64Val(tv.Value)
+	return exact && holds(t, v)
 }
 
 // length is how long a constant is that is a time.Duration, or a part of one.

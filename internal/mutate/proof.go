@@ -72,13 +72,21 @@ func (p *Prover) Prove(ctx context.Context, tests []Test, criterion Criterion) (
 		return r, err
 	}
 	r.Level = Ran
+	for _, u := range x.units {
+		r.AsItIs = append(r.AsItIs, Run{u.Name, u.first})
+	}
 	candidates := x.candidates()
 	if len(candidates) == 0 {
 		return r, nil
 	}
 	r.Level = Covers
+	candidates = within(candidates, criterion)
+	chosen := choose(candidates, criterion.Named, criterion.Name, p.Budget)
+	if criterion.Breaks > 0 && len(chosen) != criterion.Breaks { // another budget
+		chosen = choose(candidates, criterion.Named, criterion.Name, criterion.Breaks)
+	}
 	var verdicts []Verdict
-	for _, m := range choose(within(candidates, criterion), criterion.Named, criterion.Name, p.Budget) {
+	for _, m := range chosen {
 		v, err := x.try(ctx, m)
 		if err != nil {
 			return r.unsteady(err)

@@ -100,8 +100,15 @@ type Result struct {
 	Level    Level
 	Reason   string // why it is none
 	Verdicts []Verdict
+	AsItIs   []Run // of each of its tests, before any break
 	Took     time.Duration
 	Flaky    bool
+}
+
+// A Run is a test that passed as it is.
+type Run struct {
+	Test string
+	Took time.Duration
 }
 
 // Killed counts the kills.
@@ -508,9 +515,10 @@ type Range struct {
 
 // A Criterion is what the breaks are chosen for.
 type Criterion struct {
-	Name  string  // makes the choice, always the same one
-	Named []Named // changes of these are tried first, wherever they are covered
-	Code  []Range // that is tagged for it; where the tests run any of it, other breaks are made there alone
+	Name   string  // makes the choice, always the same one
+	Named  []Named // changes of these are tried first, wherever they are covered
+	Breaks int     // how many there were of it, to make the same again; 0 for as many as the budget allows
+	Code   []Range // that is tagged for it; where the tests run any of it, other breaks are made there alone
 }
 
 // A Named is a number or word that a criterion names, as code may write it.

@@ -261,6 +261,10 @@ func TestNumbersInConstants(t *testing.T) {
 			}
 		}
 	}
+	odd, err := p.Prove(t.Context(), []mutate.Test{{Dir: filepath.Join(dir, "month"), Name: "TestOdd"}}, mutate.Criterion{Name: "f/1.2", Named: plain("10")})
+	if err != nil || odd.Level == mutate.None {
+		t.Errorf("%v %+v", err, odd)
+	}
 	want := map[string]int{
 		"local = 30 * 24 * time.Hour":                 2,
 		"return 30 * 24 * time.Hour":                  5,

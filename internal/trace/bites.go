@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -34,6 +35,15 @@ func BittenCode(bites string) string {
 	_, code, _ := strings.Cut(bites, " code:")
 	code, _, _ = strings.Cut(code, bitten)
 	return strings.TrimSpace(code)
+}
+
+// Bitten reads how many breaks of how many a `bites` fact says were noticed; false where it holds no such count.
+func Bitten(bites string) (killed, all int, ok bool) {
+	count, _, _ := strings.Cut(bites, " ")
+	k, n, found := strings.Cut(count, "/")
+	killed, err := strconv.Atoi(k)
+	all, err2 := strconv.Atoi(n)
+	return killed, all, found && err == nil && err2 == nil
 }
 
 // BittenFiles lists the files that a `bites` fact names; nil where it names none.

@@ -28,3 +28,9 @@ func Other() time.Duration {
 	const other = 30 * 24 * time.Hour
 	return other
 }
+
+// Odd holds constants whose parts are not of the type of the whole: they mean the same with breaks in them.
+func Odd() (float64, int8, uint, int64) {
+	var size float64 = 1 << 10
+	return size + 7/2*2.0, int8(1000 / 100), uint(3 - 5 + 4), 1 << 40 / (1 << 38)
+}

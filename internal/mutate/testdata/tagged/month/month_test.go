@@ -12,3 +12,10 @@ func TestMonth(t *testing.T) {
 		}
 	}
 }
+
+func TestOdd(t *testing.T) {
+	a, b, c, d := Odd()
+	if a != 1030 || b != 10 || c != 2 || d != 4 {
+		t.Error(a, b, c, d)
+	}
+}
