@@ -339,6 +339,10 @@ func TestRefusalsNameTheConfiguration(t *testing.T) {
 			t.Errorf("nothing names %q:\n%s\nafter\n%s", want, hints, said)
 		}
 	}
+	script := dir + "/repo/bin/python3"
+	if got := policy.Refused(script + ": line 12: " + key + ": Permission denied"); len(got) != 1 || !strings.Contains(got[0], "{reads: ["+key+"]}") {
+		t.Errorf("the script that says so was not what was refused: %q", got)
+	}
 	if strings.Contains(hints, "/etc/hostname") {
 		t.Errorf("a place that is open is called closed: %s", hints)
 	}

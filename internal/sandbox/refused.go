@@ -18,6 +18,9 @@ var absolute = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile("/[^\\s'\"`:,;()<>|\u2018\u2019]+")
 })
 
+// spoken is the place in a script at which a shell says what was refused: the script itself was not.
+var spoken = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^\s*/[^\s:]+: (?:line )?\d+: `) })
+
 // Refused reads what a command printed and names, for each place that the policy closed to it, the configuration that would
 // open it. A place that the policy leaves open was refused by the system itself, and is not named.
 func (p Policy) Refused(output string) []string {
@@ -29,6 +32,7 @@ func (p Policy) Refused(output string) []string {
 		if len(line) > 4096 || !denials().MatchString(line) {
 			continue
 		}
+		line = spoken().ReplaceAllString(line, "")
 		for _, path := range absolute().FindAllString(line, 3) {
 			path = filepath.Clean(strings.TrimRight(path, "."))
 			if hint := p.opens(path); hint != "" && !slices.Contains(hints, hint) && len(hints) < 10 {

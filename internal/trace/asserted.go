@@ -63,7 +63,7 @@ var (
 	late = sync.OnceValue(func() *regexp.Regexp {
 		return regexp.MustCompile(`(?i)\btimed ?out\b|\btimeout (?:of|after|exceeded|expired|>)|\btimeout$|exceeded timeout|timedout\w*exception|timeout(?:exception|error)|took longer than`)
 	})
-	compares = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?i)^assert |\bexpected?\b`) })
+	compares = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?i)^assert(?:ionerror)?\b|\bexpected?\b`) })
 )
 
 // classed are the languages in whose reports type is the class of what was thrown.
@@ -123,6 +123,9 @@ var expects = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`
 
 // overtime tells by what a failure says whether the test took too long. What an assertion compared is no time-out.
 func (w junitWords) overtime() bool {
+	if assertion().MatchString(w.Type) && !strings.EqualFold(w.Type, "Failed") && !strings.HasPrefix(strings.TrimSpace(w.Message), "execution ") {
+		return false // JUnit's assertions on time begin so
+	}
 	for _, s := range []string{w.Type, firstLine(w.Message), firstLine(w.Text)} {
 		if late().MatchString(s) && !compares().MatchString(s) {
 			return true

@@ -3,6 +3,7 @@ package trace
 import (
 	"encoding/xml"
 	"fmt"
+	"html"
 	"io"
 	"path"
 	"slices"
@@ -159,6 +160,9 @@ func (c *junitCase) called(t *Test) (before string, literal, ok bool) {
 		if i := strings.Index("::"+name, "::"+own+"::"); i >= 0 && path.Ext(t.File) == ".rs" {
 			return name[:i], true, true // the cases of one function are named behind it
 		}
+	}
+	if plain := html.UnescapeString(c.Name); plain != c.Name { // Node 20 escapes quotation marks twice
+		return (&junitCase{Name: plain}).called(t)
 	}
 	if t.like == nil {
 		return "", false, false
