@@ -37,7 +37,7 @@ func (s *Server) PayWith(session, card string) string {
 		s.paid(s.newInvoice(sub, 0, "subscription_create"))
 		o["payment_status"] = "no_payment_required"
 	} else {
-		s.paid(s.newInvoice(sub, amount(item(sub)["price"].(M)), "subscription_create"))
+		s.paid(s.newInvoice(sub, priceOf(sub), "subscription_create"))
 		o["payment_status"] = "paid"
 	}
 	o["status"], o["subscription"] = "complete", sub["id"]
@@ -53,7 +53,7 @@ func (s *Server) PayLater(session string) string {
 	o := s.objects[session]
 	sub := s.newSubscription(o)
 	sub["status"] = "incomplete"
-	in := s.newInvoice(sub, amount(item(sub)["price"].(M)), "subscription_create")
+	in := s.newInvoice(sub, priceOf(sub), "subscription_create")
 	in["attempt_count"] = 1
 	o["status"], o["subscription"] = "complete", sub["id"]
 	s.event("customer.subscription.created", sub)
@@ -66,7 +66,7 @@ func (s *Server) PayLater(session string) string {
 func (s *Server) Subscribe(user, price string) (customer, subscription string) {
 	s.mu.Lock()
 	c := s.put(M{"id": s.id("cus"), "object": "customer", "metadata": M{"user_id": user}, "created": s.now})
-	o := s.put(M{"id": s.id("cs"), "object": "checkout.session", "status": "open", "customer": c["id"], "price": price, "user": user, "trial": "", "expires_at": s.now + Day})
+	o := s.put(M{"id": s.id("cs"), "object": "checkout.session", "status": "open", "customer": c["id"], "price": price, "quantity": int64(1), "user": user, "trial": "", "expires_at": s.now + Day})
 	s.mu.Unlock()
 	return c["id"].(string), s.Pay(o["id"].(string))
 }
@@ -76,7 +76,7 @@ func (s *Server) newSubscription(o M) M {
 	p := s.objects[o["price"].(string)]
 	return s.put(M{"id": s.id("sub"), "object": "subscription", "customer": o["customer"], "status": "active", "cancel_at_period_end": false, "currency": p["currency"], "schedule": nil,
 		"current_period_start": s.now, "current_period_end": s.now + seconds(p), "start_date": s.now, "created": s.now, "metadata": M{"user_id": o["user"]},
-		"items": M{"object": "list", "data": []any{M{"id": s.id("si"), "object": "subscription_item", "price": clone(p), "quantity": 1}}}})
+		"items": M{"object": "list", "data": []any{M{"id": s.id("si"), "object": "subscription_item", "price": clone(p), "quantity": o["quantity"]}}}})
 }
 
 // newInvoice makes an open invoice. The lock is held.
@@ -238,7 +238,8 @@ func (s *Server) renew(sub M) {
 	if id, ok := sub["schedule"].(string); ok {
 		o := s.objects[id]
 		if phases := o["phases"].([]any); len(phases) > 1 {
-			item(sub)["price"] = clone(s.objects[phases[1].(M)["items"].([]any)[0].(M)["price"].(string)])
+			next := phases[1].(M)["items"].([]any)[0].(M)
+			item(sub)["price"], item(sub)["quantity"] = clone(s.objects[next["price"].(string)]), next["quantity"]
 		}
 		o["status"], sub["schedule"] = "released", nil
 		s.event("subscription_schedule.released", o)
@@ -249,5 +250,5 @@ func (s *Server) renew(sub M) {
 	}
 	sub["current_period_start"], sub["current_period_end"] = s.now, s.now+seconds(p)
 	s.event("customer.subscription.updated", sub)
-	s.attempt(s.newInvoice(sub, amount(p), "subscription_cycle"))
+	s.attempt(s.newInvoice(sub, priceOf(sub), "subscription_cycle"))
 }

@@ -148,6 +148,10 @@ func (s *Server) newSession(f url.Values) (M, *apiError) {
 	case customer == nil || customer["deleted"] == true:
 		return nil, missing(f.Get("customer"))
 	}
+	n, err := quantity(f, "line_items[0]")
+	if err != nil {
+		return nil, err
+	}
 	id, expires := s.id("cs"), s.now+Day
 	if at, err := strconv.ParseInt(f.Get("expires_at"), 10, 64); err == nil {
 		if expires = at; at < s.now+30*60 || at > s.now+Day {
@@ -155,7 +159,7 @@ func (s *Server) newSession(f url.Values) (M, *apiError) {
 		}
 	}
 	return s.put(M{"id": id, "object": "checkout.session", "mode": "subscription", "status": "open", "payment_status": "unpaid", "customer": f.Get("customer"),
-		"client_reference_id": f.Get("client_reference_id"), "url": s.URL + "/pay/" + id, "expires_at": expires, "created": s.now, "price": p["id"], "currency": p["currency"], "amount_total": amount(p),
+		"client_reference_id": f.Get("client_reference_id"), "url": s.URL + "/pay/" + id, "expires_at": expires, "created": s.now, "price": p["id"], "quantity": n, "currency": p["currency"], "amount_total": n * amount(p),
 		"user": f.Get("subscription_data[metadata][user_id]"), "trial": f.Get("subscription_data[trial_period_days]"), "success_url": f.Get("success_url"), "cancel_url": f.Get("cancel_url")}), nil
 }
 
@@ -200,6 +204,21 @@ func seconds(p M) int64 {
 }
 
 func amount(p M) int64 { return int64(number(p["unit_amount"])) }
+
+// priceOf is what a period of a subscription costs.
+func priceOf(sub M) int64 { return int64(number(item(sub)["quantity"])) * amount(item(sub)["price"].(M)) }
+
+// quantity is how often a price is bought; once where a request of the tests' own does not say.
+func quantity(f url.Values, line string) (int64, *apiError) {
+	if !f.Has(line + "[quantity]") {
+		return 1, nil
+	}
+	n, err := strconv.ParseInt(f.Get(line+"[quantity]"), 10, 64)
+	if err != nil || n < 1 {
+		return 0, invalid("%s[quantity] is a number above 0", line)
+	}
+	return n, nil
+}
 
 func number(v any) float64 {
 	switch n := v.(type) {
@@ -297,7 +316,7 @@ func (s *Server) upcoming(f url.Values) (M, *apiError) {
 		return nil, missing(f.Get("subscription"))
 	}
 	p := item(sub)["price"].(M)
-	cents, at := amount(p), s.now
+	cents, at := priceOf(sub), s.now
 	if to := f.Get("subscription_items[0][price]"); to != "" {
 		if s.objects[to] == nil {
 			return nil, missing(to)
@@ -362,6 +381,10 @@ func (s *Server) updateSchedule(id string, f url.Values) (M, *apiError) {
 	if o == nil {
 		return nil, missing(id)
 	}
+	n, err := quantity(f, "phases[1][items][0]")
+	if err != nil {
+		return nil, err
+	}
 	second := f.Get("phases[1][items][0][price]")
 	if s.objects[second] == nil {
 		return nil, missing(second)
@@ -376,7 +399,7 @@ func (s *Server) updateSchedule(id string, f url.Values) (M, *apiError) {
 	if o["status"] != "active" {
 		return nil, invalid("the schedule is %v", o["status"])
 	}
-	o["phases"] = []any{o["phases"].([]any)[0], M{"start_date": sub["current_period_end"], "items": []any{M{"price": second, "quantity": 1}}}}
+	o["phases"] = []any{o["phases"].([]any)[0], M{"start_date": sub["current_period_end"], "items": []any{M{"price": second, "quantity": n}}}}
 	s.event("subscription_schedule.updated", o)
 	return o, nil
 }
