@@ -168,6 +168,9 @@ func Test05_CheckoutOpensTheHostedPageForThePlan(t *testing.T) {
 		if price["unit_amount"] != want.amount || price["currency"] != "usd" || recurring["interval"] != "day" || recurring["interval_count"] != want.days {
 			t.Errorf("%s: price %v", plan, price)
 		}
+		if session["amount_total"] != want.amount { // once, not twice
+			t.Errorf("%s: the page asks for %v", plan, session["amount_total"])
+		}
 		if session["client_reference_id"] != user || session["user"] != user || !strings.Contains(session["success_url"].(string), "{CHECKOUT_SESSION_ID}") {
 			t.Errorf("%s: session %v", plan, session)
 		}
