@@ -206,7 +206,9 @@ func seconds(p M) int64 {
 func amount(p M) int64 { return int64(number(p["unit_amount"])) }
 
 // priceOf is what a period of a subscription costs.
-func priceOf(sub M) int64 { return int64(number(item(sub)["quantity"])) * amount(item(sub)["price"].(M)) }
+func priceOf(sub M) int64 {
+	return int64(number(item(sub)["quantity"])) * amount(item(sub)["price"].(M))
+}
 
 // quantity is how often a price is bought; once where a request of the tests' own does not say.
 func quantity(f url.Values, line string) (int64, *apiError) {
