@@ -8,6 +8,7 @@
 package pgtest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -219,7 +221,12 @@ func serve(bin string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	data := filepath.Join(base, "d")
+	data := cmp.Or(memory(), filepath.Join(base, "d"))
+	if filepath.Dir(data) != base {
+		if _, err := drop(data); err != nil {
+			return "", errors.Join(err, os.RemoveAll(data))
+		}
+	}
 	initdb := exec.Command(filepath.Join(bin, "initdb"), "-D", data, "-A", "trust", "-U", "owner", "-E", "UTF8", "--locale=C", "--no-sync")
 	initdb.Dir, initdb.SysProcAttr = base, attr
 	if out, err := initdb.CombinedOutput(); err != nil {
@@ -236,11 +243,11 @@ func serve(bin string) (string, error) {
 	}
 	defer log.Close()
 	// The shell outlives a killed test process by one read: then it ends the server and takes the directory away.
-	const watch = `"$@" & pid=$!; read -r _ <&3; kill -QUIT $pid; wait $pid; rm -rf "$BASE"`
+	const watch = `"$@" & pid=$!; read -r _ <&3; kill -QUIT $pid; wait $pid; rm -rf "$BASE" "$DATA"`
 	server := exec.Command("/bin/sh", "-c", watch, "sh", filepath.Join(bin, "postgres"), "-D", data, "-k", base, "-c", "listen_addresses=",
 		"-c", "fsync=off", "-c", "full_page_writes=off", "-c", "synchronous_commit=off", "-c", "max_connections=200")
 	server.Dir, server.Stdout, server.Stderr = base, log, log
-	server.Env = append(os.Environ(), "BASE="+base)
+	server.Env = append(os.Environ(), "BASE="+base, "DATA="+data)
 	server.ExtraFiles = []*os.File{alive}
 	server.SysProcAttr = attr
 	if err := server.Start(); err != nil {
@@ -253,6 +260,26 @@ func serve(bin string) (string, error) {
 		return "", errors.Join(fmt.Errorf("waiting for postgres: %v\n%s", err, text), readErr)
 	}
 	return fmt.Sprintf("postgres://%s@/postgres?host=%s&sslmode=disable", role, url.QueryEscape(base)), nil
+}
+
+// memory makes a directory for a server's data in memory, where there is room; "" where there is not. Databases come and go with the
+// tests, and a disk that was just given thousands of files back is slow to hand out the next.
+func memory() string {
+	out, err := exec.Command("df", "-Pk", "/dev/shm").Output()
+	_, line, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
+	columns := strings.Fields(line)
+	if err != nil || len(columns) < 6 {
+		return ""
+	}
+	const room = 4 << 20 // kilobytes: a log alone may take one gigabyte
+	if free, err := strconv.ParseInt(columns[3], 10, 64); err != nil || free < room {
+		return ""
+	}
+	dir, err := os.MkdirTemp("/dev/shm", "pg")
+	if err != nil {
+		return ""
+	}
+	return dir
 }
 
 // shortTemp is a directory whose path leaves room for a socket's name, which ends at 107 bytes.
