@@ -144,7 +144,16 @@ func first(list ...string) string {
 
 // called tells whether a case is a test by its name, and what stands before the name there: those of its groups.
 func (c *junitCase) called(t *Test) (before string, literal, ok bool) {
-	name := strings.TrimLeft(c.Name, " ")
+	before, literal, ok = names(c.Name, t)
+	if plain := html.UnescapeString(c.Name); !ok && plain != c.Name { // Node 20 escapes quotation marks twice
+		return names(plain, t)
+	}
+	return before, literal, ok
+}
+
+// names tells whether the name of a case is that of a test.
+func names(name string, t *Test) (before string, literal, ok bool) {
+	name = strings.TrimLeft(name, " ")
 	for _, own := range []string{t.Name, t.also} {
 		if own == "" {
 			continue
@@ -160,9 +169,6 @@ func (c *junitCase) called(t *Test) (before string, literal, ok bool) {
 		if i := strings.Index("::"+name, "::"+own+"::"); i >= 0 && path.Ext(t.File) == ".rs" {
 			return name[:i], true, true // the cases of one function are named behind it
 		}
-	}
-	if plain := html.UnescapeString(c.Name); plain != c.Name { // Node 20 escapes quotation marks twice
-		return (&junitCase{Name: plain}).called(t)
 	}
 	if t.like == nil {
 		return "", false, false
