@@ -1,6 +1,7 @@
 package billing
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -99,7 +100,7 @@ func (a *API) trySession(ctx context.Context, userID string, plan Plan) (url str
 	if err := a.store.slowTx(ctx, func(tx pgx.Tx) error { _, err := a.customer(ctx, tx, userID); return err }); err != nil {
 		return "", err
 	}
-	paid := ""
+	session, paid := "", ""
 	err = a.store.slowTx(ctx, func(tx pgx.Tx) error {
 		customerID, err := a.customer(ctx, tx, userID)
 		if err != nil {
@@ -115,7 +116,7 @@ func (a *API) trySession(ctx context.Context, userID string, plan Plan) (url str
 			case err != nil:
 				return err
 			case subscriptionID != "": // it was paid, and the webhook is not there yet
-				paid = subscriptionID
+				session, paid = id, subscriptionID
 				return nil
 			case open && openPlan == string(plan):
 				url = openURL
@@ -142,13 +143,27 @@ func (a *API) trySession(ctx context.Context, userID string, plan Plan) (url str
 		_, err = tx.Exec(ctx, `INSERT INTO checkout_sessions (id, user_id, plan, url, expires_at) VALUES ($1, $2, $3, $4, $5)`, s.ID, userID, plan, s.URL, expires)
 		return err
 	})
-	if err == nil && paid != "" {
-		if err := a.Sync(ctx, paid, "user:checkout"); err != nil {
-			return "", err
-		}
-		return "", errSubscribed
+	if err != nil || paid == "" {
+		return url, err
 	}
-	return url, err
+	if ended, err := a.endedUnheard(ctx, session, paid); err != nil || !ended {
+		return "", cmp.Or(err, error(errSubscribed))
+	}
+	return a.trySession(ctx, userID, plan)
+}
+
+// endedUnheard writes the subscription that an open session of ours was paid for, and tells whether it has come to its end already: then the
+// session makes room for another.
+func (a *API) endedUnheard(ctx context.Context, session, subscriptionID string) (bool, error) {
+	if err := a.Sync(ctx, subscriptionID, "user:checkout"); err != nil {
+		return false, err
+	}
+	sub, err := a.store.ByStripeID(ctx, subscriptionID)
+	if err != nil || !sub.Status.Terminal() {
+		return false, err
+	}
+	_, err = a.store.pool.Exec(ctx, `UPDATE checkout_sessions SET state = 'complete' WHERE id = $1 AND state = 'open'`, session)
+	return err == nil, err
 }
 
 // catchUp asks Stripe about a live subscription whose period is over: it may have ended or switched, and the event that

@@ -67,6 +67,25 @@ func TestCheckoutAsksStripeAboutAPeriodThatIsOver(t *testing.T) {
 	}
 }
 
+// A subscription that was paid for and came to its end while nothing of it was delivered, or not even its session was.
+func TestWhatWasBoughtAndEndedUnheardCanBeBoughtAgain(t *testing.T) {
+	s := newService(t)
+	user := s.user()
+	buy := func() (int, map[string]any) { return s.do(user, "POST", "/api/billing/checkout", `{"plan":"monthly"}`) }
+	buy()
+	old := s.stripe.Pay(s.lastSession())
+	s.stripe.CancelNow(old)
+	s.stripe.Lose()
+	code, out := buy()
+	if again := s.stripe.Pay(s.lastSession()); code != 200 || again == old || again == "" {
+		t.Errorf("%d %v, and %q was bought after %s", code, out, again, old)
+	}
+	s.settle()
+	if s.status(user)["access"] != true {
+		t.Errorf("%v", s.status(user))
+	}
+}
+
 // told listens to the database as another instance does, and returns of which users it has told since.
 func (s *service) told() func() []string {
 	s.t.Helper()
