@@ -2,7 +2,7 @@
 //
 // The server is the one that SPEC_TEST_DATABASE_URL names; else an installed one, started for this test process on a
 // socket in a private directory; else the one that the embedded-postgres library left in the user's cache. The first
-// test that asks starts it; it ends with the process, also when that is killed. Every test gets a database of its own,
+// test that asks starts it; it ends with the process, also when that is killed. Every test gets a database to itself,
 // and a role that may create databases but is no superuser. Where the server is stands in SPEC_SHARED_POSTGRES from then on, which
 // spec prove hands to the processes that it runs after this one.
 package pgtest
@@ -45,18 +45,18 @@ var (
 	held     *os.File // its end tells the watcher that this process is gone
 )
 
-// A database is one that a test gets. On a server that ends with the tests the next is made, and the last dropped, while a
-// test runs; on any other none may be left behind.
+// A database is one that a test gets. On a server that ends with the tests it is emptied for another test when its own is over; on
+// any other none may be left behind.
 type database struct {
 	name, dsn string
 	err       error
 }
 
-// next holds the database that was made ahead.
-var next = make(chan database, 1)
+// free holds databases that no test uses.
+var free = make(chan database, 4)
 
-// New returns a pool on a fresh database that holds the host's table users, and its connection string. The database goes
-// with the test.
+// New returns a pool on a database that holds the host's table users and nothing else, and its connection string. It goes with
+// the test.
 func New(t testing.TB) (*pgxpool.Pool, string) {
 	t.Helper()
 	ctx := context.Background()
@@ -64,25 +64,12 @@ func New(t testing.TB) (*pgxpool.Pool, string) {
 	lasting := os.Getenv(lastingURL) != ""
 	var db database
 	select {
-	case db = <-next:
+	case db = <-free:
 	default:
 		db = fresh(ctx)
 	}
 	if db.err != nil {
 		t.Fatalf("no PostgreSQL for the tests: %v", db.err)
-	}
-	if !lasting {
-		go func() {
-			db := fresh(ctx)
-			if db.err != nil {
-				return // the next test makes its own, and says so
-			}
-			select {
-			case next <- db:
-			default: // tests in parallel each make one
-				remove(ctx, db.name)
-			}
-		}()
 	}
 	pool, err := pgxpool.New(ctx, db.dsn)
 	if err != nil {
@@ -93,10 +80,60 @@ func New(t testing.TB) (*pgxpool.Pool, string) {
 		if lasting {
 			remove(ctx, db.name)
 		} else {
-			go remove(ctx, db.name)
+			go spare(ctx, db)
 		}
 	})
 	return pool, db.dsn
+}
+
+// spare empties a database and hands it to another test, or removes it. The next test is not kept waiting.
+func spare(ctx context.Context, db database) {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	if err := empty(ctx, db.dsn); err == nil {
+		select {
+		case free <- db:
+			return
+		default:
+		}
+	}
+	remove(ctx, db.name)
+}
+
+// leftovers counts what a test may have done to a database that does not go with its schema.
+const leftovers = `SELECT (SELECT count(*) FROM pg_namespace WHERE nspname NOT LIKE 'pg\_%' AND nspname NOT IN ('public', 'information_schema'))
+	+ (SELECT count(*) FROM pg_extension WHERE extname <> 'plpgsql') + (SELECT count(*) FROM pg_largeobject_metadata) + (SELECT count(*) FROM pg_publication)
+	+ (SELECT count(*) FROM pg_event_trigger) + (SELECT count(*) FROM pg_default_acl) + (SELECT count(*) FROM pg_foreign_data_wrapper)
+	+ (SELECT count(*) FROM pg_db_role_setting JOIN pg_database d ON d.oid = setdatabase WHERE d.datname = current_database())
+	+ (SELECT count(*) FROM pg_database WHERE datname = current_database() AND (NOT datallowconn OR datconnlimit <> -1 OR datacl IS NOT NULL))`
+
+// empty ends what still uses a database and makes its schema anew. It fails where a test did more to it.
+func empty(ctx context.Context, dsn string) error {
+	conn, err := pgx.Connect(ctx, dsn)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	const end = `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()`
+	for others := 1; others > 0; {
+		if err := conn.QueryRow(ctx, end).Scan(&others); err != nil {
+			return err
+		}
+	}
+	if _, err := conn.Exec(ctx, "DROP SCHEMA public CASCADE; CREATE SCHEMA public; GRANT USAGE ON SCHEMA public TO PUBLIC"); err != nil {
+		return err
+	}
+	more := 0
+	if err := conn.QueryRow(ctx, leftovers).Scan(&more); err != nil || more > 0 {
+		return cmp.Or(err, errors.New("a test did more to its database than its schema holds"))
+	}
+	return users(ctx, conn)
+}
+
+// users makes the table that a host has.
+func users(ctx context.Context, conn *pgx.Conn) error {
+	_, err := conn.Exec(ctx, "CREATE TABLE users (id uuid PRIMARY KEY DEFAULT gen_random_uuid())")
+	return err
 }
 
 // fresh makes a database with the host's table users.
@@ -111,7 +148,7 @@ func fresh(ctx context.Context) database {
 		return db
 	}
 	defer conn.Close(ctx)
-	_, db.err = conn.Exec(ctx, "CREATE TABLE users (id uuid PRIMARY KEY DEFAULT gen_random_uuid())")
+	db.err = users(ctx, conn)
 	return db
 }
 
