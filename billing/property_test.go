@@ -46,6 +46,12 @@ func (l *life) known() bool {
 	return scalar[int](l.service.t, l.pool, "SELECT count(*) FROM subscriptions WHERE user_id = $1", l.user) > 0
 }
 
+// newest tells whether the service has heard of the subscription that was bought last.
+func (l *life) newest() bool {
+	all := l.stripe.All("subscription")
+	return scalar[int](l.service.t, l.pool, "SELECT count(*) FROM subscriptions WHERE stripe_subscription_id = $1", all[len(all)-1]["id"]) > 0
+}
+
 // ask makes a request, perhaps with an accident at Stripe on the way, and asks again after one until it is settled.
 func (l *life) ask(path, body string, want int) {
 	accident := rapid.SampledFrom([]string{"none", "none", "lost answer", "error"}).Draw(l.t, "accident")
@@ -129,7 +135,7 @@ func (l *life) another() {
 }
 
 func (l *life) change(kind string) {
-	if l.second || l.live && l.known() && scalar[int](l.service.t, l.pool, "SELECT count(*) FROM subscriptions WHERE user_id = $1 AND status = 'active'", l.user) == 0 {
+	if l.second || l.live && l.known() && !l.newest() {
 		l.quiesce() // the service knows an old subscription alone, and the request would be about that one
 	}
 	want := 200
@@ -314,8 +320,7 @@ func (l *life) audited(id string) {
 // TestAnyLife: whatever a user does, in whatever order Stripe's events arrive, whatever breaks on the way and however much
 // time passes, there is one live subscription at most, what was charged is what the contract says, the audit log is the
 // list of the changes, and the database ends as Stripe is.
-//
-// spec:subscription-billing/3.3 spec:subscription-billing/3.5 spec:subscription-billing/4.3 spec:subscription-billing/4.4 spec:subscription-billing/11.1 spec:subscription-billing/11.3
+// It proves no criterion: what a random life finds, the next does not. A fault that it finds gets a test of its own.
 func TestAnyLife(t *testing.T) {
 	if checks := flag.Lookup("rapid.checks"); checks.Value.String() == "100" {
 		checks.Value.Set("12") // each is a life of some forty steps on a database

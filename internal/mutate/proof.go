@@ -26,7 +26,7 @@ import (
 // A proof is the work on one criterion.
 type proof struct {
 	*Prover
-	workers map[string]*worker
+	workers map[Test]*worker
 	units   []*unit
 }
 
@@ -66,7 +66,7 @@ func (p *Prover) Prove(ctx context.Context, tests []Test, criterion Criterion) (
 	start := time.Now()
 	r := &Result{Level: None}
 	defer func() { r.Took = time.Since(start) }()
-	x := &proof{Prover: p, workers: map[string]*worker{}}
+	x := &proof{Prover: p, workers: map[Test]*worker{}}
 	defer x.close()
 	if err := x.asTheyAre(ctx, tests, r); err != nil || r.Reason != "" {
 		return r, err
@@ -144,26 +144,22 @@ func (x *proof) close() {
 	}
 }
 
-// worker is the process that runs a unit, a new one where the last has ended.
+// worker is the process that runs a unit, a new one where the last has ended. Each has its own, in which nothing else was left behind.
 func (x *proof) worker(ctx context.Context, u *unit, state string) (*worker, error) {
-	key, only := u.Dir, ""
-	if strings.Contains(u.Name, "/") {
-		key, only = u.Dir+" "+u.Name, u.Name
-	}
-	if w := x.workers[key]; w != nil && !w.dead() {
+	if w := x.workers[u.Test]; w != nil && !w.dead() {
 		return w, nil
 	}
-	w, err := x.start(ctx, u.Dir, only, state)
+	w, err := x.start(ctx, u.Test, state)
 	if err != nil {
 		return nil, err
 	}
-	x.workers[key] = w
+	x.workers[u.Test] = w
 	return w, nil
 }
 
 // forget lets a process run no more units.
 func (x *proof) forget(w *worker) {
-	maps.DeleteFunc(x.workers, func(_ string, have *worker) bool { return have == w })
+	maps.DeleteFunc(x.workers, func(_ Test, have *worker) bool { return have == w })
 }
 
 // leave ends a process.
@@ -332,11 +328,13 @@ func (u *unit) over(wall, cpu time.Duration) bool {
 // too.
 func (x *proof) try(ctx context.Context, m *Mutant) (Verdict, error) {
 	v := Verdict{Mutant: m, Outcome: Passed}
+	likely := true // most are noticed by the first test that comes by them
 	for _, u := range x.units {
 		if !u.reaches(x.Prover, m) {
 			continue
 		}
-		r, err := x.show(ctx, m, u)
+		r, err := x.show(ctx, m, u, likely)
+		likely = false
 		if err != nil {
 			return v, err
 		}
@@ -358,20 +356,21 @@ type shown struct {
 }
 
 // show runs a test with a mutant, once for all criteria.
-func (x *proof) show(ctx context.Context, m *Mutant, u *unit) (ran, error) {
+func (x *proof) show(ctx context.Context, m *Mutant, u *unit, likely bool) (ran, error) {
 	key := shown{m.ID, u.Test, x.Alone}
 	if r, ok := x.seen[key]; ok {
 		return r, nil
 	}
-	r, err := x.together(ctx, m, u)
+	r, err := x.together(ctx, m, u, likely)
 	if err == nil {
 		x.seen[key] = r
 	}
 	return r, err
 }
 
-// together runs a test with a mutant in the process that runs the others, where that can be.
-func (x *proof) together(ctx context.Context, m *Mutant, u *unit) (ran, error) {
+// together runs a test with a mutant in the process that runs the others, where that can be. Where it is likely to be noticed the
+// test is run as it is before, unless it was since the last one: that spares a second failure.
+func (x *proof) together(ctx context.Context, m *Mutant, u *unit, likely bool) (ran, error) {
 	if m.overlay || u.direct || x.Alone || u.own > slow {
 		return x.alone(ctx, m, u)
 	}
@@ -379,7 +378,7 @@ func (x *proof) together(ctx context.Context, m *Mutant, u *unit) (ran, error) {
 	if err != nil {
 		return ran{}, err
 	}
-	if w.clean[u.Name] == 0 {
+	if w.clean == 0 || likely && !w.untouched() {
 		if r, err := x.asItIs(ctx, u, "0"); err != nil {
 			return r, err
 		} else if r.outcome != Passed {
@@ -388,7 +387,7 @@ func (x *proof) together(ctx context.Context, m *Mutant, u *unit) (ran, error) {
 			}
 		}
 	}
-	sound, untouched := w.sound(u.Name), w.untouched(u.Name)
+	sound, untouched := w.sound(), w.untouched()
 	r, err := w.run(ctx, u.Name, strconv.Itoa(m.ID), u.over)
 	switch {
 	case err != nil:
@@ -470,11 +469,7 @@ func (x *proof) alone(ctx context.Context, m *Mutant, u *unit) (r ran, err error
 			return r, err
 		}
 	default:
-		only := ""
-		if strings.Contains(u.Name, "/") {
-			only = u.Name
-		}
-		w, err := x.start(ctx, u.Dir, only, state)
+		w, err := x.start(ctx, u.Test, state)
 		if err != nil {
 			return r, err
 		}

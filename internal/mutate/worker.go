@@ -15,8 +15,8 @@ import (
 	"spec.example/spec/internal/sandbox"
 )
 
-// A worker is a process of a package's tests that runs one after the other as it is told, with a mutant switched on or with
-// none. What tests start once a process is there for all of them.
+// A worker is a process that runs a test as often as it is told, with a mutant switched on or with none. What the test starts
+// once a process is there for all runs.
 type worker struct {
 	prover *Prover
 	in     *os.File // what it is told
@@ -40,11 +40,11 @@ type worker struct {
 	since   time.Time
 	spent   time.Duration // processor time when the run began
 
-	runs    int            // counted
-	passed  map[string]int // the last run that passed, by test
-	clean   map[string]int // the same of the tests as they are
-	failed  int            // the last run that failed, or ended in another way
-	touched int            // the last run that a mutant had a part in
+	runs    int // counted
+	passed  int // the last that passed
+	clean   int // the last that passed as it is
+	failed  int // the last that failed, or ended in another way
+	touched int // the last that a mutant had a part in
 }
 
 // A ran is what became of one run of a test.
@@ -59,9 +59,9 @@ type ran struct {
 	gone    bool          // with it the process ended
 }
 
-// start begins a process for a package's tests, or for one that is a subtest, with a state on from its beginning.
-func (p *Prover) start(ctx context.Context, dir, only, state string) (*worker, error) {
-	bin, err := p.binary(ctx, dir)
+// start begins a process for a test, with a state on from its beginning.
+func (p *Prover) start(ctx context.Context, t Test, state string) (*worker, error) {
+	bin, err := p.binary(ctx, t.Dir)
 	if err != nil {
 		return nil, err
 	}
@@ -80,12 +80,12 @@ func (p *Prover) start(ctx context.Context, dir, only, state string) (*worker, e
 		return nil, err
 	}
 	limited, cancel := context.WithCancel(ctx)
-	w := &worker{prover: p, in: told, end: cancel, over: make(chan struct{}), changed: make(chan struct{}, 1), bin: bin, early: map[int]bool{}, passed: map[string]int{}, clean: map[string]int{}, out: new(tail)}
+	w := &worker{prover: p, in: told, end: cancel, over: make(chan struct{}), changed: make(chan struct{}, 1), bin: bin, early: map[int]bool{}, out: new(tail)}
 	run := "^TestSpecMutants$/^m"
-	if strings.Contains(only, "/") {
-		run += "/" + pattern(only)
+	if strings.Contains(t.Name, "/") {
+		run += "/" + pattern(t.Name)
 	}
-	c := sandbox.Command{Self: p.Self, Argv: []string{bin, "-test.v", "-test.count=1", "-test.timeout=0", "-test.run", run}, Dir: dir, Stdin: in, Stdout: w, Stderr: w, Grace: 50 * time.Millisecond,
+	c := sandbox.Command{Self: p.Self, Argv: []string{bin, "-test.v", "-test.count=1", "-test.timeout=0", "-test.run", run}, Dir: t.Dir, Stdin: in, Stdout: w, Stderr: w, Grace: 50 * time.Millisecond,
 		Env: p.env(temp, append(slices.Clone(p.shared), "SPEC_MUTANT="+state)...), Policy: p.policy(temp)}
 	go func() {
 		exit, err := c.Run(limited)
@@ -229,7 +229,7 @@ func (w *worker) run(ctx context.Context, test, state string, over func(wall, cp
 		w.mu.Unlock()
 		switch {
 		case done:
-			w.count(test, state, now)
+			w.count(state, now)
 			return now, nil
 		case !begun:
 			if time.Since(asked) > startLimit {
@@ -253,7 +253,7 @@ func (w *worker) run(ctx context.Context, test, state string, over func(wall, cp
 const startLimit = 10 * time.Minute
 
 // count notes a run, for what is said of later ones.
-func (w *worker) count(test, state string, r ran) {
+func (w *worker) count(state string, r ran) {
 	w.runs++
 	asItIs := state == "0" || state == noting
 	if !asItIs && (r.hit || r.outcome != Passed) {
@@ -263,17 +263,17 @@ func (w *worker) count(test, state string, r ran) {
 		w.failed = w.runs
 		return
 	}
-	w.passed[test] = w.runs
+	w.passed = w.runs
 	if asItIs {
-		w.clean[test] = w.runs
+		w.clean = w.runs
 	}
 }
 
-// sound tells whether a test has passed since anything failed.
-func (w *worker) sound(test string) bool { return w.passed[test] > w.failed }
+// sound tells whether the test has passed since it failed.
+func (w *worker) sound() bool { return w.passed > w.failed }
 
-// untouched tells whether a test has passed as it is since a mutant had a part in anything.
-func (w *worker) untouched(test string) bool { return w.clean[test] > w.touched }
+// untouched tells whether the test has passed as it is since a mutant had a part in it.
+func (w *worker) untouched() bool { return w.clean > w.touched }
 
 // died is the run with which the process ended, for an outcome that is so.
 func (w *worker) died(outcome Outcome) (ran, error) {
