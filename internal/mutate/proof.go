@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -68,7 +69,8 @@ func (p *Prover) Prove(ctx context.Context, tests []Test, criterion Criterion) (
 	defer func() { r.Took = time.Since(start) }()
 	x := &proof{Prover: p, workers: map[Test]*worker{}}
 	defer x.close()
-	if err := x.asTheyAre(ctx, tests, r); err != nil || r.Reason != "" {
+	err := x.asTheyAre(ctx, tests, r)
+	if err != nil || r.Reason != "" {
 		return r, err
 	}
 	r.Level = Ran
@@ -85,14 +87,18 @@ func (p *Prover) Prove(ctx context.Context, tests []Test, criterion Criterion) (
 	if criterion.Breaks > 0 && len(chosen) != criterion.Breaks { // another budget
 		chosen = choose(candidates, criterion.Named, criterion.Name, criterion.Breaks)
 	}
-	var verdicts []Verdict
-	for _, m := range chosen {
-		v, err := x.try(ctx, m)
-		if err != nil {
-			return r.unsteady(err)
+	verdicts := make([]Verdict, len(chosen))
+	defer x.ahead(ctx, chosen)()
+	for _, built := range []bool{false, true} { // those that are built one by one come last
+		for i, m := range chosen {
+			if m.overlay != built {
+				continue
+			}
+			if verdicts[i], err = x.try(ctx, m); err != nil {
+				return r.unsteady(err)
+			}
+			verdicts[i].Boundary = names(criterion.Named, m)
 		}
-		v.Boundary = names(criterion.Named, m)
-		verdicts = append(verdicts, v)
 	}
 	if err := x.stillPass(ctx); err != nil {
 		return r.unsteady(err)
@@ -102,6 +108,22 @@ func (p *Prover) Prove(ctx context.Context, tests []Test, criterion Criterion) (
 		r.Level = Bites
 	}
 	return r, nil
+}
+
+// ahead builds, beside what else is done, the mutants that are built one by one, each for the first test that it is shown to. What it
+// returns ends that.
+func (x *proof) ahead(ctx context.Context, chosen []*Mutant) (end func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for _, m := range chosen {
+			i := slices.IndexFunc(x.units, func(u *unit) bool { return m.overlay && u.reaches(x.Prover, m) })
+			if i >= 0 && ctx.Err() == nil {
+				x.single(ctx, m, x.units[i].Dir) // its error is told to who asks for it
+			}
+		}
+	})
+	return func() { cancel(); wg.Wait() }
 }
 
 // candidates are the mutants that the tests come by: of what their packages are made of without tests, where they come by any

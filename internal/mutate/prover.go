@@ -51,7 +51,10 @@ type Prover struct {
 	known    map[Test]*unit             // tests that passed as they are
 	made     map[string]map[string]bool // directories of the packages that one is made of without tests, by its own
 	imports  map[string][]string        // directories of a directory's imports within the module, tests left out
-	Builds   int                        // compilations of single mutants
+	Builds   int                        // compilations of single mutants, once no proof is made
+
+	mu      sync.Mutex
+	singles map[string]*singleBuild // by mutant and directory
 }
 
 // A Test is one test function of a package, or one of its scripts.
@@ -150,6 +153,7 @@ func (p *Prover) Close() {
 // Load reads the module and makes its mutants.
 func (p *Prover) Load(ctx context.Context) error {
 	p.binaries, p.sources, p.driven, p.bare, p.seen = map[string]string{}, map[string][]byte{}, map[string]map[string]bool{}, map[string]bool{}, map[shown]ran{}
+	p.singles = map[string]*singleBuild{}
 	p.known, p.made, p.imports = map[Test]*unit{}, map[string]map[string]bool{}, map[string][]string{}
 	gomod, err := os.ReadFile(filepath.Join(p.Dir, "go.mod"))
 	if err != nil {
@@ -528,37 +532,56 @@ type Named struct {
 	Time time.Duration // what it is, where that is a unit of time
 }
 
-// single is the build of a mutant that cannot be chosen at run time; "" where it does not compile.
+// A singleBuild is that of one mutant alone.
+type singleBuild struct {
+	done chan struct{} // closed when it has ended
+	file string        // "" where it does not compile
+	err  error
+}
+
+// single builds the tests of a directory with one mutant that cannot be chosen at run time, once. It may be called from several
+// goroutines, of which the others wait.
 func (p *Prover) single(ctx context.Context, m *Mutant, dir string) (string, error) {
-	key := fmt.Sprintf("single%d %s", m.ID, dir)
-	if out, ok := p.binaries[key]; ok { // another criterion names the number too
-		return out, nil
+	key := fmt.Sprintf("%d %s", m.ID, dir)
+	p.mu.Lock()
+	b, ok := p.singles[key]
+	if !ok {
+		b = &singleBuild{done: make(chan struct{}), file: filepath.Join(p.Temp, fmt.Sprintf("single%d.test", p.Builds))}
+		p.singles[key] = b
+		p.Builds++
 	}
-	p.Builds++
-	file := filepath.Join(p.Temp, "single.go")
-	if err := os.WriteFile(file, rewrite(p.sources[m.File], slices.Clone(m.edits)), 0o644); err != nil {
-		return "", err
+	p.mu.Unlock()
+	if ok { // another criterion names the number too, or it was begun ahead
+		<-b.done
+		return b.file, b.err
 	}
-	data, err := json.Marshal(map[string]any{"Replace": map[string]string{m.File: file}})
+	defer close(b.done)
+	if b.err = p.buildSingle(ctx, m, dir, b); b.err != nil {
+		p.mu.Lock()
+		delete(p.singles, key) // the next one who asks tries again
+		p.mu.Unlock()
+	}
+	return b.file, b.err
+}
+
+func (p *Prover) buildSingle(ctx context.Context, m *Mutant, dir string, b *singleBuild) error {
+	source, overlay := strings.TrimSuffix(b.file, ".test")+".go", strings.TrimSuffix(b.file, ".test")+".json"
+	data, err := json.Marshal(map[string]any{"Replace": map[string]string{m.File: source}})
 	if err != nil {
-		return "", err
+		return err
 	}
-	overlay, out := filepath.Join(p.Temp, "single.json"), filepath.Join(p.Temp, fmt.Sprintf("single%d-%d.test", m.ID, len(p.binaries)))
-	if err := os.WriteFile(overlay, data, 0o644); err != nil {
-		return "", err
+	if err := errors.Join(os.WriteFile(source, rewrite(p.sources[m.File], slices.Clone(m.edits)), 0o644), os.WriteFile(overlay, data, 0o644)); err != nil {
+		return err
 	}
 	rel, err := filepath.Rel(p.Dir, dir)
 	if err != nil {
-		return "", err
+		return err
 	}
-	if _, err := p.goTool(ctx, "test", "-c", "-vet=off", "-o", out, "-overlay", overlay, "./"+filepath.ToSlash(rel)); err != nil {
-		if ctx.Err() != nil {
-			return "", ctx.Err()
-		}
-		out = "" // it does not compile
+	if _, err := p.goTool(ctx, "test", "-c", "-vet=off", "-ldflags=-w", "-o", b.file, "-overlay", overlay, "./"+filepath.ToSlash(rel)); err != nil {
+		b.file = ""
+		return ctx.Err()
 	}
-	p.binaries[key] = out
-	return out, nil
+	return nil
 }
 
 // within leaves out the mutants outside the code that is tagged for a criterion, numbers that it names apart, where there
