@@ -76,7 +76,7 @@ func New(t testing.TB) (*pgxpool.Pool, string) {
 		t.Fatalf("connecting to the test's database: %v", err)
 	}
 	t.Cleanup(func() {
-		pool.Close()
+		end(t, pool)
 		if lasting {
 			remove(ctx, db.name)
 		} else {
@@ -84,6 +84,21 @@ func New(t testing.TB) (*pgxpool.Pool, string) {
 		}
 	})
 	return pool, db.dsn
+}
+
+// end closes a test's pool. One of whose connections was never given back would wait for ever: it is left, and the test that has
+// failed says why.
+func end(t testing.TB, pool *pgxpool.Pool) {
+	closed := make(chan struct{})
+	go func() {
+		pool.Close()
+		close(closed)
+	}()
+	select {
+	case <-closed:
+	case <-time.After(time.Second):
+		t.Logf("%d connections to the test's database are still in use", pool.Stat().AcquiredConns())
+	}
 }
 
 // spare empties a database and hands it to another test, or removes it. The next test is not kept waiting.
