@@ -57,7 +57,7 @@ func (a *app) proveVerb() *cobra.Command {
 	f.StringVar(&o.since, "changed-since", "", "only criteria whose words, tests or code are not those of the commit `REV`")
 	f.BoolVar(&o.stale, "stale", false, "only criteria whose proof in spec.lock is absent or of other words, tests or code")
 	f.StringVar(&o.badge, "badge", "", "write a badge to `FILE`: an SVG picture, or with .json what shields.io reads")
-	f.IntVar(&o.budget, "budget", 12, "breaks a criterion")
+	f.IntVar(&o.budget, "budget", 10, "breaks a criterion")
 	return c
 }
 

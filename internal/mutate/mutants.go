@@ -635,8 +635,8 @@ func (m *maker) literal(lit *ast.BasicLit) {
 	}
 }
 
-// number makes the changes of a number, each within the next. Of an expression that is no literal, a constant by its
-// name, all of them are for criteria that name its value.
+// number makes the changes of a number, each within the next. Of an expression that is no literal, a constant by its name, all of
+// them are for criteria that name its value, and they are the next ones alone: it is one of several, and no amount.
 func (m *maker) number(e ast.Expr, t types.Type, name string, byName bool) {
 	value, ok := constant.Int64Val(constant.ToInt(m.pkg.TypesInfo.Types[e].Value))
 	if !ok {
@@ -645,6 +645,9 @@ func (m *maker) number(e ast.Expr, t types.Type, name string, byName bool) {
 	depth := m.depth
 	defer func() { m.depth = depth }()
 	for round, v := range changes(value, t) {
+		if byName && round == 2 {
+			break
+		}
 		to := strconv.FormatInt(v, 10)
 		mu := m.add(e, "change a number", m.text(e), to, func(id int) []edit {
 			return m.around(e, fmt.Sprintf("specMutantPick[%s](%d, ", name, id), ", "+to+")")

@@ -238,9 +238,9 @@ func (x *proof) asTheyAre(ctx context.Context, tests []Test, result *Result) err
 			skipped = "its test is skipped or not run: " + r.said
 			continue
 		}
-		result.Reason = map[Outcome]string{Killed: "its test fails", Panicked: "its test panics", TimedOut: "its test does not end"}[r.outcome] + ": " + r.said
+		result.Reason = map[Outcome]string{Killed: "its test fails", Panicked: "its test panics", TimedOut: "its test does not end"}[r.outcome] + ": " + r.account()
 		if result.Flaky {
-			result.Reason = "its test fails now and then: " + r.said
+			result.Reason = "its test fails now and then: " + r.account()
 		}
 		for _, hint := range x.policy(x.Temp).Refused(r.out) {
 			result.Reason += "\n" + hint
@@ -456,7 +456,7 @@ func (x *proof) fresh(ctx context.Context, u *unit) (*worker, error) {
 		case r.outcome == Passed:
 			return w, nil
 		case len(x.hosts) == 0:
-			return nil, &unsteady{"its test fails now and then: " + r.said}
+			return nil, &unsteady{"its test fails now and then: " + r.account()}
 		}
 		x.leave(w)
 		x.Prover.Close()
@@ -521,7 +521,7 @@ func (x *proof) stillPass(ctx context.Context) error {
 		}
 		if r.outcome != Passed {
 			if u.direct {
-				return &unsteady{"its test " + u.Name + " fails now and then: " + r.said}
+				return &unsteady{"its test " + u.Name + " fails now and then: " + r.account()}
 			}
 			if _, err := x.fresh(ctx, u); err != nil {
 				return err

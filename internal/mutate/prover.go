@@ -465,6 +465,18 @@ func saying(out string) string {
 	return short(said().FindString(out))
 }
 
+// account is what a test as it is said when it failed: its first lines, since the one that counts need not be the first.
+func (r ran) account() string {
+	lines := said().FindAllString(r.out, 4)
+	if len(lines) < 2 {
+		return r.said
+	}
+	for i := range lines {
+		lines[i] = short(lines[i])
+	}
+	return strings.Join(lines, "\n")
+}
+
 // A crash is what a process prints that panics: where a script shows that of one that it started, no assertion is what
 // failed.
 type crash struct{ panics, trace bool }
@@ -608,7 +620,7 @@ func names(wanted []Named, m *Mutant) bool {
 // out: each costs a build.
 func choose(from []*Mutant, wanted []Named, seed string, budget int) []*Mutant {
 	if budget <= 0 {
-		budget = 12
+		budget = 10
 	}
 	var first []*Mutant
 	groups := map[string][]*Mutant{}

@@ -245,6 +245,24 @@ func TestNumbersOfTime(t *testing.T) {
 	}
 }
 
+// A status is one of several: there is no other sign of it, and no unit.
+func TestNumbersWithAName(t *testing.T) {
+	p, dir := proverOf(t, "tagged")
+	r, err := p.Prove(t.Context(), []mutate.Test{{Dir: dir, Name: "TestFee"}}, mutate.Criterion{Name: "f/1.1", Named: plain("402")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	changes := map[string][]string{}
+	for _, v := range r.Verdicts {
+		if v.Boundary {
+			changes[v.From] = append(changes[v.From], v.To)
+		}
+	}
+	if got, plain := strings.Join(changes["http.StatusPaymentRequired"], " "), len(changes["402"]); got != "403 401" || plain != 5 {
+		t.Errorf("the status becomes %q, want 403 and 401; the number is changed in %d ways, want 5", got, plain)
+	}
+}
+
 // A number that a constant holds is found and changed, whichever way it is written.
 func TestNumbersInConstants(t *testing.T) {
 	p, dir := proverOf(t, "tagged")
