@@ -217,7 +217,7 @@ func TestHistoryListsOwnInvoicesAlone(t *testing.T) {
 	}
 	_, page := s.page(user, "/billing")
 	if !strings.Contains(page, "N-1") || !strings.Contains(page, "$29.01") || strings.Contains(page, "N-3") || strings.Index(page, "N-2") > strings.Index(page, "N-1") {
-		t.Errorf("the history is not the user's own, newest first:\n%s", page)
+		t.Fatalf("the history is not the user's own, newest first:\n%s", page)
 	}
 	list := func(user, query string) (numbers []any, next any) {
 		t.Helper()

@@ -37,6 +37,7 @@ type Mutant struct {
 	global   bool          // it stands in no function
 	named    bool          // is tried only for a criterion that names the number
 	round    int           // of several changes of one number: which
+	logged   bool          // a part of what is logged
 	compiles bool
 }
 
@@ -62,6 +63,7 @@ type maker struct {
 	negated map[ast.Expr]bool          // conditions as a whole
 	wholes  map[ast.Expr]types.Type    // of constants that numbers are parts of
 	times   map[ast.Expr]time.Duration // the same, where it is one
+	logging bool                       // within a statement that logs
 	next    *int
 	out     []*Mutant
 	depth   int
@@ -81,7 +83,7 @@ func (m *maker) typeOf(e ast.Expr) types.Type {
 func (m *maker) add(n ast.Node, kind, from, to string, edits func(id int) []edit) *Mutant {
 	*m.next++
 	p := m.fset.Position(n.Pos())
-	mu := &Mutant{ID: *m.next, File: m.name, Line: p.Line, Column: p.Column, EndLine: m.line(n.End()), Func: m.fn, Kind: kind, From: short(from), To: short(to), Diff: m.diff(n, to), compiles: true}
+	mu := &Mutant{ID: *m.next, File: m.name, Line: p.Line, Column: p.Column, EndLine: m.line(n.End()), Func: m.fn, Kind: kind, From: short(from), To: short(to), Diff: m.diff(n, to), compiles: true, logged: m.logging}
 	mu.edits = edits(mu.ID)
 	m.out = append(m.out, mu)
 	return mu
@@ -358,7 +360,11 @@ func (m *maker) block(list []ast.Stmt) {
 func (m *maker) stmt(s ast.Stmt, last bool) {
 	switch s := s.(type) {
 	case *ast.ExprStmt:
-		if call, ok := s.X.(*ast.CallExpr); ok && !m.ends(call) && !m.locks[s] {
+		call, ok := s.X.(*ast.CallExpr)
+		if m.logging = ok && m.logs(call); m.logging {
+			defer func() { m.logging = false }()
+		}
+		if ok && !m.ends(call) && !m.locks[s] {
 			m.add(s, "drop a statement", m.text(s), "", func(id int) []edit { return m.around(s, fmt.Sprintf("if !specMutantIs(%d) { ", id), " }") })
 		}
 	case *ast.IncDecStmt:
@@ -394,6 +400,16 @@ func blank(s *ast.AssignStmt) bool {
 func (m *maker) ends(call *ast.CallExpr) bool {
 	text := m.text(call.Fun)
 	return text == "panic" || text == "os.Exit" || strings.HasPrefix(text, "log.Fatal")
+}
+
+// logs tells whether a call is one of the standard packages for logs.
+func (m *maker) logs(call *ast.CallExpr) bool {
+	sel, ok := call.Fun.(*ast.SelectorExpr)
+	if !ok {
+		return false
+	}
+	f := m.pkg.TypesInfo.Uses[sel.Sel]
+	return f != nil && f.Pkg() != nil && (f.Pkg().Path() == "log" || f.Pkg().Path() == "log/slog")
 }
 
 // returns makes a return of zero values, and one that forgets the error.

@@ -617,17 +617,19 @@ func names(wanted []Named, m *Mutant) bool {
 
 // choose takes mutants within a budget, always the same ones: first numbers that the criterion names, then one of each
 // function in turn, so that no long function takes all. Package-level numbers that the criterion does not name are left
-// out: each costs a build.
+// out: each costs a build. What is logged comes last: hardly a criterion speaks of it.
 func choose(from []*Mutant, wanted []Named, seed string, budget int) []*Mutant {
 	if budget <= 0 {
 		budget = 10
 	}
-	var first []*Mutant
+	var first, logged []*Mutant
 	groups := map[string][]*Mutant{}
 	for _, m := range from {
 		switch {
 		case names(wanted, m):
 			first = append(first, m)
+		case m.logged && !m.overlay && !m.named:
+			logged = append(logged, m)
 		case !m.overlay && !m.named:
 			groups[m.File+" "+m.Func] = append(groups[m.File+" "+m.Func], m)
 		}
@@ -661,5 +663,7 @@ func choose(from []*Mutant, wanted []Named, seed string, budget int) []*Mutant {
 			break
 		}
 	}
+	slices.SortFunc(logged, func(a, b *Mutant) int { return strings.Compare(rank(a), rank(b)) })
+	chosen = append(chosen, logged...)
 	return chosen[:min(len(chosen), max(budget, 0))]
 }

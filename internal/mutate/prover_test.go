@@ -263,6 +263,28 @@ func TestNumbersWithAName(t *testing.T) {
 	}
 }
 
+// What is logged is broken when nothing else is left.
+func TestLogsComeLast(t *testing.T) {
+	p, dir := proverOf(t, "tagged")
+	r, err := p.Prove(t.Context(), []mutate.Test{{Dir: filepath.Join(dir, "logs"), Name: "TestCap"}}, mutate.Criterion{Name: "f/1.1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	logged, last := 0, false
+	for _, v := range r.Verdicts {
+		is := strings.Contains(v.Diff, "log.")
+		if last && !is {
+			t.Errorf("%s is broken after what is logged", v.From)
+		}
+		if last = is; is {
+			logged++
+		}
+	}
+	if logged < 2 || logged == len(r.Verdicts) {
+		t.Errorf("%d of %d breaks are of what is logged", logged, len(r.Verdicts))
+	}
+}
+
 // A number that a constant holds is found and changed, whichever way it is written.
 func TestNumbersInConstants(t *testing.T) {
 	p, dir := proverOf(t, "tagged")
