@@ -297,7 +297,7 @@ func (p *Prover) binary(ctx context.Context, dir string) (string, error) {
 	}
 	out := filepath.Join(p.Temp, fmt.Sprintf("mutants%d.test", len(p.binaries)))
 	for range 12 { // where the state lies is said to the linker alone, so that what was compiled once is not compiled again
-		args := []string{"test", "-c", "-vet=off", "-o", out, "-overlay", p.overlay, "-ldflags=-X '" + p.module + "/" + helperPackage + ".State=" + p.state() + "'"}
+		args := []string{"test", "-c", "-vet=off", "-o", out, "-overlay", p.overlay, "-ldflags=-w -X '" + p.module + "/" + helperPackage + ".State=" + p.state() + "'"}
 		rel, err := filepath.Rel(p.Dir, dir)
 		if err != nil {
 			return "", err
