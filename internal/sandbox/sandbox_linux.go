@@ -25,6 +25,8 @@ func available() (string, bool) {
 }
 
 // restrict closes everything that the policy does not name, for this process and all that come from it.
+//
+// spec:workflow/4.3
 func restrict(p Policy) error {
 	var rules []landlock.Rule
 	add := func(path string, dirs, files landlock.FSRule) {
@@ -128,6 +130,8 @@ type process struct {
 }
 
 // descendants lists the processes below root, root itself left out.
+//
+// spec:workflow/4.2
 func descendants(root int) []process {
 	dirs, err := filepath.Glob("/proc/[0-9]*")
 	if err != nil {

@@ -41,6 +41,7 @@ func Supervise(self string) int {
 	return 0
 }
 
+// spec:workflow/4.2
 func supervise(self string, alive *os.File) Exit {
 	var j job
 	if err := json.Unmarshal([]byte(os.Getenv(envJob)), &j); err != nil {
@@ -114,6 +115,8 @@ func reapUntil(pid int) syscall.WaitStatus {
 
 // killDescendants ends everything that the command left running and names it. A process that forks as fast as it is
 // killed is stopped first; the loop is bounded all the same.
+//
+// spec:workflow/4.2
 func killDescendants(pid int) []string {
 	var names []string
 	for range 200 {
@@ -162,6 +165,7 @@ func Enter(argv []string) error {
 	return become(p, argv, env)
 }
 
+// spec:workflow/4.3
 func become(p Policy, argv, env []string) error {
 	if len(argv) == 0 {
 		return errors.New("sandbox: no command")
