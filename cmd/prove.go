@@ -114,7 +114,7 @@ func (a *app) prove(ctx context.Context, name string, o proveOptions) error {
 	if err := a.trusted(t.root, s); err != nil {
 		return err
 	}
-	p := &provers{app: a, root: t.root, settings: s, budget: o.budget}
+	p := &provers{app: a, root: t.root, settings: s, budget: o.budget, modules: map[string]*mutate.Prover{}}
 	defer p.close()
 	index, err := trace.Scan(rooted(t.root), ".")
 	if err != nil {
@@ -331,17 +331,13 @@ func (a *app) proveFeature(ctx context.Context, p *provers, index *trace.Index, 
 		}
 		if tests := goTests(t, index, c.ID); len(tests) > 0 {
 			a.progress("criterion %s: %s", c.ID, strings.Join(line.Tests, ", "))
-			prover, err := p.golang(ctx)
-			if err != nil {
-				return r, err
-			}
 			what := mutate.Criterion{Name: t.feature.Name + "/" + c.ID, Named: named(c.Text), Code: taggedCode(t, index, c.ID)}
 			if fact := t.lock.Criterion(c.ID); o.asBefore && fact != nil {
 				_, what.Breaks, _ = trace.Bitten(fact.Bites)
 			}
-			result, err := prover.Prove(ctx, tests, what)
+			result, err := p.prove(ctx, tests, what)
 			if err != nil {
-				return r, a.unproven(ctx, no("go test ./...", "criterion %s: %v", c.ID, err))
+				return r, err
 			}
 			line.Level, line.Reason, line.Killed, line.Seconds = result.Level, result.Reason, result.Killed(), result.Took.Seconds()
 			if len(result.Verdicts) > 0 {
@@ -354,7 +350,7 @@ func (a *app) proveFeature(ctx context.Context, p *provers, index *trace.Index, 
 					line.AsItIs = append(line.AsItIs, passedRun{run.Test, run.Took.Seconds()})
 				}
 			}
-			r.Builds = prover.Builds
+			r.Builds = p.builds()
 		} else if proof := foreign[c.ID]; proof != nil {
 			line.foreign(proof, t.root, index)
 		} else if len(line.Tests) > 0 {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -25,48 +26,92 @@ type provers struct {
 	root     string
 	settings settings
 	budget   int
-	temp     string
-	code     *mutate.Prover
+	modules  map[string]*mutate.Prover // by directory
 }
 
 func (p *provers) close() {
-	if p.code != nil {
-		p.code.Close()
-	}
-	if p.temp != "" {
-		os.RemoveAll(p.temp)
+	for _, code := range p.modules {
+		code.Close()
+		os.RemoveAll(code.Temp)
 	}
 }
 
-// golang is the prover of the module at the root.
-func (p *provers) golang(ctx context.Context) (*mutate.Prover, error) {
-	if p.code != nil {
-		return p.code, nil
+// builds counts the breaks that were built one by one.
+func (p *provers) builds() (n int) {
+	for _, code := range p.modules {
+		n += code.Builds
+	}
+	return n
+}
+
+// module is the directory of the Go module that a directory lies in.
+func (p *provers) module(dir string) (string, error) {
+	for at := dir; ; at = filepath.Dir(at) {
+		if info, err := os.Stat(filepath.Join(at, "go.mod")); err == nil && info.Mode().IsRegular() {
+			return at, nil
+		}
+		if at == p.root || at == filepath.Dir(at) {
+			return "", undecided("go mod init example.com/name", "there is no go.mod in %s, nor above it", dir)
+		}
+	}
+}
+
+// prove proves a criterion by Go's tests, in each module that some of them lie in.
+func (p *provers) prove(ctx context.Context, tests []mutate.Test, what mutate.Criterion) (*mutate.Result, error) {
+	groups := map[string][]mutate.Test{}
+	for _, test := range tests {
+		dir, err := p.module(test.Dir)
+		if err != nil {
+			return nil, err
+		}
+		groups[dir] = append(groups[dir], test)
+	}
+	if len(groups) > 1 {
+		what.Breaks = 0 // how many there were in each is not known
+	}
+	var all *mutate.Result
+	for _, dir := range slices.Sorted(maps.Keys(groups)) {
+		prover, err := p.golang(ctx, dir)
+		if err != nil {
+			return nil, err
+		}
+		result, err := prover.Prove(ctx, groups[dir], what)
+		if err != nil {
+			return nil, p.app.unproven(ctx, no("go test ./...", "criterion %s: %v", path.Base(what.Name), err))
+		}
+		all = all.With(result)
+	}
+	return all, nil
+}
+
+// golang is the prover of a module.
+func (p *provers) golang(ctx context.Context, dir string) (*mutate.Prover, error) {
+	if code := p.modules[dir]; code != nil {
+		return code, nil
 	}
 	a := p.app
-	if _, err := os.Stat(filepath.Join(p.root, "go.mod")); err != nil {
-		return nil, undecided("spec verify", "its tests are Go's, and there is no go.mod in %s", p.root)
-	}
 	box, err := p.settings.sandbox()
 	if err != nil {
 		return nil, err
 	}
-	if p.temp, err = os.MkdirTemp("", "spec-"); err != nil {
+	temp, err := os.MkdirTemp("", "spec-")
+	if err != nil {
 		return nil, err
 	}
-	if err := os.Chmod(p.temp, 0o711); err != nil {
+	code := &mutate.Prover{Dir: dir, Self: a.w.Self, Env: a.w.Env, Temp: temp, Budget: p.budget}
+	p.modules[dir] = code
+	if err := os.Chmod(temp, 0o711); err != nil {
 		return nil, err
 	}
 	policy := sandbox.Base(a.w.Env).With(box.Reads, box.Writes)
 	if box.Mode != "" {
 		policy.Mode = box.Mode
 	}
-	code := &mutate.Prover{Dir: p.root, Self: a.w.Self, Env: a.w.Env, Policy: policy, Temp: p.temp, Budget: p.budget}
+	code.Policy = policy
 	a.progress("reading the code and making the breaks")
 	if err := code.Load(ctx); err != nil {
 		return nil, a.unproven(ctx, no("go vet ./...", "%v", err))
 	}
-	p.code = code
 	return code, nil
 }
 

@@ -1,6 +1,7 @@
 package tasks
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io/fs"
@@ -87,13 +88,23 @@ func (r *run) freezeCheckout(ctx context.Context) (string, error) {
 	return tree, err
 }
 
-// readCoverage sums up a Go cover profile: the share of statements that ran, in per cent, or -1 for none.
-func readCoverage(file string) float64 {
-	data, err := os.ReadFile(file)
-	if err != nil {
+// readCoverage sums up Go cover profiles: the share of statements that ran, in per cent, or -1 for none.
+func readCoverage(files []string) float64 {
+	var all []byte
+	for i, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			return -1
+		}
+		if mode, lines, ok := bytes.Cut(data, []byte("\n")); ok && i > 0 && bytes.HasPrefix(mode, []byte("mode:")) {
+			data = lines
+		}
+		all = append(all, data...)
+	}
+	if len(all) == 0 {
 		return -1
 	}
-	c, err := trace.ReadCoverage(data)
+	c, err := trace.ReadCoverage(all)
 	if err != nil {
 		return -1
 	}

@@ -5,8 +5,13 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"regexp"
+	"slices"
 	"strings"
+	"sync"
 	"time"
+
+	"golang.org/x/mod/modfile"
 )
 
 // Verification is what the configuration says of verify; an empty command is detected.
@@ -30,6 +35,7 @@ type Runner struct {
 	Test    []Line
 	GoTests bool     // the test line is `go test` and gives a result for each test
 	GoArgs  []string // its arguments
+	GoDirs  []string // the directories of the modules to run it in, where that is not the root
 	GoTags  string
 	JUnit   string // where another runner writes its report, a path or pattern; "" for nowhere
 	Env     []string
@@ -130,7 +136,142 @@ func detect(fsys fs.FS, root string) Runner {
 			return Runner{From: "Makefile", Test: argv("make", "test")}
 		}
 	}
-	return Runner{}
+	return goModules(fsys, root)
+}
+
+// goModules verifies the Go modules of a tree that has none at its root: those that a go.work there uses, else those that lie below.
+func goModules(fsys fs.FS, root string) Runner {
+	r := Runner{From: "go.work", GoTests: true, GoArgs: []string{"./..."}}
+	if data, err := fs.ReadFile(fsys, path.Join(root, "go.work")); err == nil {
+		work, err := modfile.ParseWork("go.work", data, nil)
+		if err != nil {
+			return Runner{From: "go.work", Build: []Line{{Argv: []string{"go", "work", "edit", "-json"}}}} // go says what is wrong with it
+		}
+		for _, use := range work.Use {
+			if dir := path.Clean(use.Path); fs.ValidPath(dir) {
+				r.GoDirs = append(r.GoDirs, dir)
+			}
+		}
+	} else {
+		r.GoDirs = modulesBelow(fsys, root)
+		if len(r.GoDirs) > 0 {
+			r.From = path.Join(r.GoDirs[0], "go.mod")
+		}
+	}
+	r.GoDirs = slices.DeleteFunc(r.GoDirs, func(dir string) bool { return !hasGo(fsys, path.Join(root, dir)) })
+	if len(r.GoDirs) == 0 {
+		return Runner{}
+	}
+	var tests []string
+	for _, dir := range r.GoDirs {
+		in := []string{"go", "-C", dir}
+		if r.From == "go.work" { // there go mod download would write go.work.sum
+			r.Fetch = append(r.Fetch, Line{Shell: `GOCACHE="$GOTMPDIR" go -C ` + quoted(dir) + " list -e -deps -test ./... >/dev/null"})
+		} else {
+			r.Fetch = append(r.Fetch, Line{Argv: slices.Concat(in, []string{"mod", "download"})})
+		}
+		r.Build = append(r.Build, Line{Argv: slices.Concat(in, []string{"build", "./..."})}, Line{Argv: slices.Concat(in, []string{"vet", "./..."})})
+		tests = append(tests, "go -C "+quoted(dir)+" test ./...")
+	}
+	r.Test = []Line{{Shell: strings.Join(tests, " && ")}}
+	return r
+}
+
+// modulesBelow lists the directories of Go modules that lie at most three deep, but for those that go leaves out.
+func modulesBelow(fsys fs.FS, root string) (dirs []string) {
+	const deep, most = 3, 50
+	fs.WalkDir(fsys, root, func(name string, d fs.DirEntry, err error) error {
+		rel, base := name, path.Base(name)
+		if root != "." {
+			rel = strings.TrimPrefix(strings.TrimPrefix(name, root), "/")
+		}
+		switch {
+		case err != nil || len(dirs) == most:
+			return fs.SkipDir
+		case d.IsDir() && name != root && (strings.Count(rel, "/") >= deep || strings.HasPrefix(base, ".") || strings.HasPrefix(base, "_") || slices.Contains([]string{"testdata", "vendor", "node_modules"}, base)):
+			return fs.SkipDir
+		case base == "go.mod" && d.Type().IsRegular():
+			dirs = append(dirs, path.Dir(rel))
+		}
+		return nil
+	})
+	return dirs
+}
+
+// hasGo tells whether a module holds a package: go vet fails where there is none, as of one that only lists tools.
+func hasGo(fsys fs.FS, dir string) bool {
+	found, looked := false, 0
+	fs.WalkDir(fsys, dir, func(name string, d fs.DirEntry, err error) error {
+		looked++
+		base := path.Base(name)
+		switch {
+		case err != nil || looked > 10_000:
+			return fs.SkipDir
+		case d.IsDir() && name != dir:
+			if _, err := fs.Stat(fsys, path.Join(name, "go.mod")); err == nil || strings.HasPrefix(base, ".") || strings.HasPrefix(base, "_") || base == "testdata" || base == "vendor" {
+				return fs.SkipDir
+			}
+		case path.Ext(base) == ".go" && !strings.HasPrefix(base, ".") && !strings.HasPrefix(base, "_") && d.Type().IsRegular():
+			src, err := fs.ReadFile(fsys, name)
+			if found = err == nil && !leftOut().Match(src); found {
+				return fs.SkipAll
+			}
+		}
+		return nil
+	})
+	return found
+}
+
+// quoted writes a directory for a shell, where it has to be.
+func quoted(dir string) string {
+	if strings.Trim(dir, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./") == "" {
+		return dir
+	}
+	return "'" + strings.ReplaceAll(dir, "'", `'\''`) + "'"
+}
+
+// leftOut is what a file begins with that no build takes.
+var leftOut = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?m)^//go:build (tools|ignore)\s*$`) })
+
+// A goRun is one go test: where it runs, and its arguments.
+type goRun struct {
+	dir  string // "" for the root
+	args []string
+}
+
+// goRuns are the runs of go test that a verification makes. Packages are named from the root, ./svc/api, and belong to the module
+// that they lie in; a module of which none is named is not run.
+func (r *Runner) goRuns() (runs []goRun) {
+	if len(r.GoDirs) == 0 {
+		return []goRun{{args: r.GoArgs}}
+	}
+	for _, dir := range r.GoDirs {
+		run, named := goRun{dir: dir}, false
+		for _, arg := range r.GoArgs {
+			in, below := strings.CutPrefix(arg, "./"+dir)
+			switch {
+			case arg == "./..." || !strings.HasPrefix(arg, "./"):
+				run.args = append(run.args, arg)
+				named = named || arg == "./..."
+			case below && (in == "" || in[0] == '/') && dir == r.moduleOf(arg):
+				run.args, named = append(run.args, "."+in), true
+			}
+		}
+		if named {
+			runs = append(runs, run)
+		}
+	}
+	return runs
+}
+
+// moduleOf is the directory of the module that a package lies in.
+func (r *Runner) moduleOf(pkg string) (in string) {
+	for _, dir := range r.GoDirs {
+		if strings.HasPrefix(pkg+"/", "./"+dir+"/") && len(dir) > len(in) {
+			in = dir
+		}
+	}
+	return in
 }
 
 // packageTest is the test script of a package with a report asked for; see reporting.

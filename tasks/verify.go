@@ -378,21 +378,31 @@ func (e *execution) goTest(ctx context.Context, p, base sandbox.Policy, v *Verif
 	if err != nil {
 		return err
 	}
-	argv := []string{"go", "test", "-json", "-count=1", "-exec", quoteField(e.r.o.Self) + " " + sandbox.VerbTest}
-	if e.runner.GoTags != "" {
-		argv = append(argv, "-tags="+e.runner.GoTags)
-	}
-	profile := filepath.Join(e.temp, "cover.out")
-	if e.r.cover {
-		argv = append(argv, "-coverprofile="+profile, "-coverpkg=./...")
-	}
-	argv = append(argv, e.runner.GoArgs...)
 	var out, errOut boundedBuffer
-	exit, took, err := e.run(ctx, "test", e.runner.Test[0].String(), argv, p, []string{inner}, &out, &errOut)
-	if err != nil {
-		return fmt.Errorf("verify (test): %w", err)
+	var took time.Duration
+	var profiles []string
+	failed := false
+	for i, run := range e.runner.goRuns() {
+		argv, shown := []string{"go"}, e.runner.Test[0].String()
+		if run.dir != "" {
+			argv, shown = append(argv, "-C", run.dir), "go -C "+quoted(run.dir)+" test "+strings.Join(run.args, " ")
+		}
+		argv = append(argv, "test", "-json", "-count=1", "-exec", quoteField(e.r.o.Self)+" "+sandbox.VerbTest)
+		if e.runner.GoTags != "" {
+			argv = append(argv, "-tags="+e.runner.GoTags)
+		}
+		if e.r.cover {
+			profiles = append(profiles, filepath.Join(e.temp, fmt.Sprintf("cover%d.out", i)))
+			argv = append(argv, "-coverprofile="+profiles[i], "-coverpkg=./...")
+		}
+		exit, lasted, err := e.run(ctx, "test", shown, append(argv, run.args...), p, []string{inner}, &out, &errOut)
+		if err != nil {
+			return fmt.Errorf("verify (test): %w", err)
+		}
+		took += lasted
+		failed = failed || exit.Code != 0
 	}
-	e.r.coverage = readCoverage(profile)
+	e.r.coverage = readCoverage(profiles)
 	text := out.String()
 	e.r.saveOutput(e.task, "test", text+errOut.String())
 	results, err := trace.ReadGoTest(bytes.NewReader([]byte(text)))
@@ -400,10 +410,10 @@ func (e *execution) goTest(ctx context.Context, p, base sandbox.Policy, v *Verif
 		return fmt.Errorf("verify (test): reading the results: %v", err)
 	}
 	v.Results = results
-	v.Steps = append(v.Steps, Step{Name: "test", Command: e.runner.Test[0].String(), OK: exit.Code == 0, Took: took})
+	v.Steps = append(v.Steps, Step{Name: "test", Command: e.runner.Test[0].String(), OK: !failed, Took: took})
 	counts := results.Counts()
 	v.Summary = counts.String()
-	if exit.Code != 0 || counts.Failed > 0 || counts.TimedOut > 0 {
+	if failed || counts.Failed > 0 || counts.TimedOut > 0 {
 		v.OK = false
 		v.Failure = fmt.Sprintf("test failed: %s (%s)\n%s", e.runner.Test[0], counts.String(), results.Failures(40))
 		if counts.Failed == 0 {

@@ -125,6 +125,22 @@ func (r *Result) Killed() int {
 	return n
 }
 
+// With adds the proof by tests of another module. What proves nothing in one proves nothing.
+func (r *Result) With(other *Result) *Result {
+	if r == nil {
+		return other
+	}
+	levels := []Level{None, Ran, Covers, Bites}
+	all := *r
+	all.Verdicts, all.AsItIs = slices.Concat(r.Verdicts, other.Verdicts), slices.Concat(r.AsItIs, other.AsItIs)
+	all.Took, all.Flaky = r.Took+other.Took, r.Flaky || other.Flaky
+	all.Level = levels[max(slices.Index(levels, r.Level), slices.Index(levels, other.Level))]
+	if all.Reason = cmp.Or(r.Reason, other.Reason); all.Reason != "" {
+		all.Level = None
+	}
+	return &all
+}
+
 // Unnoticed lists the numbers and words that the criterion names and the code holds, none of whose changes was noticed.
 func (r *Result) Unnoticed() (out []string) {
 	noticed := map[string]bool{}
