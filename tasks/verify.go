@@ -382,7 +382,13 @@ func (e *execution) goTest(ctx context.Context, p, base sandbox.Policy, v *Verif
 	var took time.Duration
 	var profiles []string
 	failed := false
-	for i, run := range e.runner.goRuns() {
+	runs := e.runner.goRuns()
+	if len(runs) == 0 {
+		v.OK, v.Summary = false, "test failed: "+e.runner.Test[0].String()
+		v.Failure = fmt.Sprintf("%s: %s names no package of the modules %s", v.Summary, strings.Join(e.runner.GoArgs, " "), strings.Join(e.runner.GoDirs, ", "))
+		return nil
+	}
+	for i, run := range runs {
 		argv, shown := []string{"go"}, e.runner.Test[0].String()
 		if run.dir != "" {
 			argv, shown = append(argv, "-C", run.dir), "go -C "+quoted(run.dir)+" test "+strings.Join(run.args, " ")
