@@ -1,6 +1,7 @@
 package tasks
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -19,6 +20,8 @@ func TestDetectModules(t *testing.T) {
 		{"those that go leaves out, or too deep", "testdata/go.mod testdata/x.go _a/go.mod _a/x.go .b/go.mod .b/x.go vendor/v/go.mod vendor/v/x.go 1/2/3/4/go.mod 1/2/3/4/x.go", ""},
 		{"without a package", "tools/go.mod tools/tools.go a/go.mod a/b/go.mod a/b/x.go c/go.mod c/README.md", "a/b"},
 		{"of a workspace", "go.work a/go.mod a/x.go b/go.mod b/x.go c/go.mod c/x.go", "a b"},
+		{"of a workspace with the root", "go.work go.mod x.go a/go.mod a/x.go b/go.mod b/README.md c/go.mod c/x.go", "a ."},
+		{"of a workspace with the root alone", "go.work go.mod x.go c/go.mod c/x.go", ""},
 		{"none", "x.go", ""},
 	} {
 		files := fstest.MapFS{}
@@ -29,6 +32,9 @@ func TestDetectModules(t *testing.T) {
 				text = "//go:build tools\n\npackage tools\n"
 			case strings.HasSuffix(name, "go.work"):
 				text = "go 1.24\n\nuse (\n\t./a\n\t./b\n\t../outside\n)\n"
+				if strings.Contains(c.files, " go.mod") {
+					text += "use .\n"
+				}
 			}
 			files["ws/"+name] = &fstest.MapFile{Data: []byte(text)}
 		}
@@ -58,6 +64,10 @@ func TestGoRuns(t *testing.T) {
 		if strings.Join(got, "; ") != c.want {
 			t.Errorf("%s: %q, want %q", c.args, got, c.want)
 		}
+	}
+	rooted := Runner{GoDirs: []string{".", "a"}, GoArgs: []string{"./a/x", "./b", "./ab/..."}}
+	if got := fmt.Sprint(rooted.goRuns()); got != "[{. [./b ./ab/...]} {a [./x]}]" {
+		t.Errorf("with the root: %s", got)
 	}
 	plain := Runner{GoArgs: []string{"-short", "./..."}}
 	if runs := plain.goRuns(); len(runs) != 1 || runs[0].dir != "" || !slices.Equal(runs[0].args, plain.GoArgs) {

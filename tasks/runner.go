@@ -116,6 +116,9 @@ func detect(fsys fs.FS, root string) Runner {
 	argv := func(words ...string) []Line { return []Line{{Argv: words}} }
 	switch {
 	case has("go.mod"):
+		if r := goModules(fsys, root); r.From == "go.work" && len(r.GoDirs) > 1 && slices.Contains(r.GoDirs, ".") {
+			return r
+		}
 		return Runner{From: "go.mod", Fetch: argv("go", "mod", "download"), Build: []Line{{Argv: []string{"go", "build", "./..."}}, {Argv: []string{"go", "vet", "./..."}}},
 			Test: argv("go", "test", "./..."), GoTests: true, GoArgs: []string{"./..."}}
 	case has("Cargo.toml"):
@@ -139,7 +142,7 @@ func detect(fsys fs.FS, root string) Runner {
 	return goModules(fsys, root)
 }
 
-// goModules verifies the Go modules of a tree that has none at its root: those that a go.work there uses, else those that lie below.
+// goModules verifies the Go modules that a go.work at the root uses, else those that lie below it.
 func goModules(fsys fs.FS, root string) Runner {
 	r := Runner{From: "go.work", GoTests: true, GoArgs: []string{"./..."}}
 	if data, err := fs.ReadFile(fsys, path.Join(root, "go.work")); err == nil {
@@ -248,7 +251,7 @@ func (r *Runner) goRuns() (runs []goRun) {
 	for _, dir := range r.GoDirs {
 		run, named := goRun{dir: dir}, false
 		for _, arg := range r.GoArgs {
-			in, below := strings.CutPrefix(arg, "./"+dir)
+			in, below := strings.CutPrefix(arg, strings.TrimSuffix("./"+dir, "/."))
 			switch {
 			case arg == "./..." || !strings.HasPrefix(arg, "./"):
 				run.args = append(run.args, arg)
@@ -266,9 +269,11 @@ func (r *Runner) goRuns() (runs []goRun) {
 
 // moduleOf is the directory of the module that a package lies in.
 func (r *Runner) moduleOf(pkg string) (in string) {
+	longest := -1
 	for _, dir := range r.GoDirs {
-		if strings.HasPrefix(pkg+"/", "./"+dir+"/") && len(dir) > len(in) {
-			in = dir
+		below := strings.TrimPrefix(dir+"/", "./") // "" for the root
+		if strings.HasPrefix(pkg+"/", "./"+below) && len(below) > longest {
+			in, longest = dir, len(below)
 		}
 	}
 	return in
