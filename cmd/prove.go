@@ -114,12 +114,12 @@ func (a *app) prove(ctx context.Context, name string, o proveOptions) error {
 	if err := a.trusted(t.root, s); err != nil {
 		return err
 	}
-	p := &provers{app: a, root: t.root, settings: s, budget: o.budget, modules: map[string]*mutate.Prover{}}
-	defer p.close()
 	index, err := trace.Scan(rooted(t.root), ".")
 	if err != nil {
 		return err
 	}
+	p := &provers{app: a, root: t.root, settings: s, budget: o.budget, targets: targets, index: index, modules: map[string]*mutate.Prover{}}
+	defer p.close()
 	before, err := a.proofsAt(ctx, t.root, o.since)
 	if err != nil {
 		return err

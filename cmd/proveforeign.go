@@ -26,6 +26,8 @@ type provers struct {
 	root     string
 	settings settings
 	budget   int
+	targets  []*target
+	index    *trace.Index
 	modules  map[string]*mutate.Prover // by directory
 }
 
@@ -84,6 +86,20 @@ func (p *provers) prove(ctx context.Context, tests []mutate.Test, what mutate.Cr
 	return all, nil
 }
 
+// packages are the directories of a module that hold a test of any feature to prove.
+func (p *provers) packages(module string) (dirs []string) {
+	for _, t := range p.targets {
+		for _, c := range t.feature.Criteria() {
+			for _, test := range goTests(t, p.index, c.ID) {
+				if at, err := p.module(test.Dir); err == nil && at == module && !slices.Contains(dirs, test.Dir) {
+					dirs = append(dirs, test.Dir)
+				}
+			}
+		}
+	}
+	return dirs
+}
+
 // golang is the prover of a module.
 func (p *provers) golang(ctx context.Context, dir string) (*mutate.Prover, error) {
 	if code := p.modules[dir]; code != nil {
@@ -109,7 +125,7 @@ func (p *provers) golang(ctx context.Context, dir string) (*mutate.Prover, error
 	}
 	code.Policy = policy
 	a.progress("reading the code and making the breaks")
-	if err := code.Load(ctx); err != nil {
+	if err := code.Load(ctx, p.packages(dir)...); err != nil {
 		return nil, a.unproven(ctx, no("go vet ./...", "%v", err))
 	}
 	return code, nil

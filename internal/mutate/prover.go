@@ -50,8 +50,9 @@ type Prover struct {
 	seen     map[shown]ran
 	known    map[Test]*unit             // tests that passed as they are
 	made     map[string]map[string]bool // directories of the packages that one is made of without tests, by its own
-	imports  map[string][]string        // directories of a directory's imports within the module, tests left out
 	Builds   int                        // compilations of single mutants, once no proof is made
+
+	*layout
 
 	mu      sync.Mutex
 	singles map[string]*singleBuild // by mutant and directory
@@ -166,11 +167,12 @@ func (p *Prover) Close() {
 	p.hosts, p.shared = nil, nil
 }
 
-// Load reads the module and makes its mutants.
-func (p *Prover) Load(ctx context.Context) error {
+// Load reads what the tests of some of the module's directories are made of, of all without any, and makes its mutants. What the rest
+// holds changes nothing then: neither what is built, nor whether it can be.
+func (p *Prover) Load(ctx context.Context, dirs ...string) error {
 	p.binaries, p.sources, p.driven, p.bare, p.seen = map[string]string{}, map[string][]byte{}, map[string]map[string]bool{}, map[string]bool{}, map[shown]ran{}
-	p.singles = map[string]*singleBuild{}
-	p.known, p.made, p.imports = map[Test]*unit{}, map[string]map[string]bool{}, map[string][]string{}
+	p.singles, p.pkgs, p.mutants = map[string]*singleBuild{}, nil, nil
+	p.known, p.made = map[Test]*unit{}, map[string]map[string]bool{}
 	gomod, err := os.ReadFile(filepath.Join(p.Dir, "go.mod"))
 	if err != nil {
 		return fmt.Errorf("reading go.mod: %v", err)
@@ -181,26 +183,28 @@ func (p *Prover) Load(ctx context.Context) error {
 	}
 	conf := &packages.Config{Context: ctx, Dir: p.Dir, Env: append(slices.Clone(p.Env), "GOTOOLCHAIN=local"),
 		Mode: packages.NeedName | packages.NeedFiles | packages.NeedCompiledGoFiles | packages.NeedSyntax | packages.NeedTypes | packages.NeedTypesInfo | packages.NeedImports}
-	pkgs, err := packages.Load(conf, "./...")
+	p.layout = layoutOf(p.Dir, p.module, buildTags(p.Env))
+	patterns := []string{"./..."}
+	if len(dirs) > 0 {
+		patterns = nil
+		for _, dir := range p.closure(dirs) {
+			rel, err := filepath.Rel(p.Dir, dir)
+			if err != nil {
+				return err
+			}
+			patterns = append(patterns, "./"+filepath.ToSlash(rel))
+		}
+	}
+	pkgs, err := packages.Load(conf, patterns...)
 	if err != nil {
 		return fmt.Errorf("reading the packages: %v", err)
-	}
-	imported := map[string]bool{}
-	for _, pkg := range pkgs {
-		for path, imports := range pkg.Imports {
-			imported[path] = true
-			if len(pkg.CompiledGoFiles) > 0 && len(imports.CompiledGoFiles) > 0 {
-				dir := filepath.Dir(pkg.CompiledGoFiles[0])
-				p.imports[dir] = append(p.imports[dir], filepath.Dir(imports.CompiledGoFiles[0]))
-			}
-		}
 	}
 	next := 0
 	for _, pkg := range pkgs {
 		if len(pkg.Errors) > 0 {
 			return fmt.Errorf("reading %s: %v", pkg.PkgPath, pkg.Errors[0])
 		}
-		if !imported[pkg.PkgPath] && pkg.Name != "main" && !hasTests(pkg) {
+		if !p.imported(p.dirs[pkg.PkgPath]) && pkg.Name != "main" && !hasTests(pkg) {
 			continue // only tests use it: it is no code that a criterion speaks of
 		}
 		sources, mutants, err := mutantsOf(pkg, os.ReadFile, &next)

@@ -1,6 +1,7 @@
 package mutate_test
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -450,5 +451,51 @@ func TestScripts(t *testing.T) {
 	}
 	if elsewhere := prove("TestElsewhere"); elsewhere.Level != mutate.None || !strings.Contains(elsewhere.Reason, "the sandbox closes /var/tmp/of-a-test") {
 		t.Errorf("a test that the sandbox keeps from writing: %s (%s)", elsewhere.Level, elsewhere.Reason)
+	}
+}
+
+// A prover reads what the tests are made of alone: code that does not compile elsewhere is no obstacle, and tests that lie beside the code
+// that a program imports find it all the same.
+func TestLoadReadsWhatTestsAreMadeOf(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"go.mod":             "module example.org/m\n\ngo 1.24\n",
+		"main.go":            "package main\n\nimport \"example.org/m/shop\"\n\nfunc main() { println(shop.Fee(1)) }\n",
+		"shop/shop.go":       "package shop\n\nimport \"example.org/m/rate\"\n\nfunc Fee(n int) int {\n\tif n > 10 {\n\t\treturn 0\n\t}\n\treturn rate.Of(n)\n}\n",
+		"rate/rate.go":       "package rate\n\nfunc Of(n int) int { return n * 3 }\n",
+		"tests/shop_test.go": "package tests\n\nimport (\n\t\"testing\"\n\n\t\"example.org/m/shop\"\n)\n\nfunc TestFee(t *testing.T) {\n\tif a, b := shop.Fee(11), shop.Fee(2); a != 0 || b != 6 {\n\t\tt.Errorf(\"%d %d\", a, b)\n\t}\n}\n",
+		"broken/broken.go":   "package broken\n\nvar x int = \"no number\"\n",
+		"sub/go.mod":         "module example.org/m/sub\n",
+		"sub/sub.go":         "package sub\n\nnothing\n",
+	} {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755), os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &mutate.Prover{Dir: dir, Self: self, Env: os.Environ(), Policy: sandbox.Base(os.Environ()).With(nil, []string{dir}), Temp: t.TempDir(), Budget: 40}
+	if err := p.Load(t.Context()); err == nil {
+		t.Error("the whole module is read without an error")
+	}
+	tests := filepath.Join(dir, "tests")
+	if err := p.Load(t.Context(), tests); err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	r, err := p.Prove(t.Context(), []mutate.Test{{Dir: tests, Name: "TestFee"}}, mutate.Criterion{Name: "f/1.1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := map[string]int{}
+	for _, v := range r.Verdicts {
+		if v.Outcome == mutate.Killed {
+			files[filepath.Base(v.File)]++
+		}
+	}
+	if r.Level != mutate.Bites || files["shop.go"] == 0 || files["rate.go"] == 0 {
+		t.Errorf("%s %s: noticed in %v", r.Level, r.Reason, files)
 	}
 }

@@ -1,0 +1,95 @@
+package mutate
+
+import (
+	"go/build"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// A layout says which packages a module has and which of them each imports, by what its files say.
+type layout struct {
+	dirs    map[string]string   // by import path
+	imports map[string][]string // of a directory, by its own files: directories
+	tests   map[string][]string // the same, by its test files
+}
+
+// layoutOf reads the import declarations of a module, without packages that go leaves out.
+func layoutOf(dir, module string, tags []string) *layout {
+	l := &layout{dirs: map[string]string{}, imports: map[string][]string{}, tests: map[string][]string{}}
+	ctx := build.Default
+	ctx.BuildTags = tags
+	own, tests := map[string][]string{}, map[string][]string{}
+	filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return fs.SkipDir // what cannot be read go cannot build
+		case !d.IsDir():
+			return nil
+		case name != dir && (strings.HasPrefix(d.Name(), ".") || strings.HasPrefix(d.Name(), "_") || slices.Contains([]string{"testdata", "vendor", "node_modules"}, d.Name()) || isModule(name)):
+			return fs.SkipDir
+		}
+		p, err := ctx.ImportDir(name, 0)
+		if p == nil || err != nil && len(p.GoFiles)+len(p.CgoFiles)+len(p.TestGoFiles)+len(p.XTestGoFiles) == 0 {
+			return nil
+		}
+		rel, err := filepath.Rel(dir, name)
+		if err != nil {
+			return nil
+		}
+		l.dirs[path.Join(module, filepath.ToSlash(rel))] = name
+		own[name], tests[name] = p.Imports, slices.Concat(p.TestImports, p.XTestImports)
+		return nil
+	})
+	within := func(from map[string][]string, to map[string][]string) {
+		for name, paths := range from {
+			for _, imported := range paths {
+				if d, ok := l.dirs[imported]; ok {
+					to[name] = append(to[name], d)
+				}
+			}
+		}
+	}
+	within(own, l.imports)
+	within(tests, l.tests)
+	return l
+}
+
+func isModule(dir string) bool {
+	found, err := filepath.Glob(filepath.Join(dir, "go.mod"))
+	return err == nil && len(found) > 0
+}
+
+// imported tells whether a package other than tests imports the one of a directory.
+func (l *layout) imported(dir string) bool {
+	for _, dirs := range l.imports {
+		if slices.Contains(dirs, dir) {
+			return true
+		}
+	}
+	return false
+}
+
+// closure lists the directories that the tests of some are made of.
+func (l *layout) closure(dirs []string) (all []string) {
+	seen := map[string]bool{}
+	add := func(list []string) {
+		for _, d := range list {
+			if !seen[d] {
+				seen[d] = true
+				all = append(all, d)
+			}
+		}
+	}
+	add(dirs)
+	for _, d := range dirs {
+		add(l.tests[d])
+	}
+	for i := 0; i < len(all); i++ {
+		add(l.imports[all[i]])
+	}
+	slices.Sort(all)
+	return all
+}
