@@ -3,6 +3,7 @@ package mutate
 import (
 	"go/build"
 	"io/fs"
+	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -22,7 +23,8 @@ func layoutOf(dir, module string, tags []string) *layout {
 	ctx := build.Default
 	ctx.BuildTags = tags
 	own, tests := map[string][]string{}, map[string][]string{}
-	filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
+	fs.WalkDir(os.DirFS(dir), ".", func(rel string, d fs.DirEntry, err error) error { // which follows a link that the module lies behind
+		name := filepath.Join(dir, filepath.FromSlash(rel))
 		switch {
 		case err != nil:
 			return fs.SkipDir // what cannot be read go cannot build
@@ -35,11 +37,7 @@ func layoutOf(dir, module string, tags []string) *layout {
 		if p == nil || err != nil && len(p.GoFiles)+len(p.CgoFiles)+len(p.TestGoFiles)+len(p.XTestGoFiles) == 0 {
 			return nil
 		}
-		rel, err := filepath.Rel(dir, name)
-		if err != nil {
-			return nil
-		}
-		l.dirs[path.Join(module, filepath.ToSlash(rel))] = name
+		l.dirs[path.Join(module, rel)] = name
 		own[name], tests[name] = p.Imports, slices.Concat(p.TestImports, p.XTestImports)
 		return nil
 	})
@@ -58,8 +56,8 @@ func layoutOf(dir, module string, tags []string) *layout {
 }
 
 func isModule(dir string) bool {
-	found, err := filepath.Glob(filepath.Join(dir, "go.mod"))
-	return err == nil && len(found) > 0
+	_, err := os.Stat(filepath.Join(dir, "go.mod"))
+	return err == nil
 }
 
 // imported tells whether a package other than tests imports the one of a directory.

@@ -181,7 +181,7 @@ func (p *Prover) Load(ctx context.Context, dirs ...string) error {
 	if text, err := p.goTool(ctx, "env", "GOMODCACHE"); err == nil {
 		p.modCache = strings.TrimSpace(text)
 	}
-	conf := &packages.Config{Context: ctx, Dir: p.Dir, Env: append(slices.Clone(p.Env), "GOTOOLCHAIN=local"),
+	conf := &packages.Config{Context: ctx, Dir: p.Dir, Env: append(slices.Clone(p.Env), "GOTOOLCHAIN=local", "PWD="+p.Dir),
 		Mode: packages.NeedName | packages.NeedFiles | packages.NeedCompiledGoFiles | packages.NeedSyntax | packages.NeedTypes | packages.NeedTypesInfo | packages.NeedImports}
 	p.layout = layoutOf(p.Dir, p.module, buildTags(p.Env))
 	patterns := []string{"./..."}
@@ -371,7 +371,7 @@ func firstLines(s string, n int) string {
 
 func (p *Prover) goTool(ctx context.Context, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, "go", args...)
-	cmd.Dir, cmd.Env = p.Dir, append(slices.Clone(p.Env), "GOTOOLCHAIN=local")
+	cmd.Dir, cmd.Env = p.Dir, append(slices.Clone(p.Env), "GOTOOLCHAIN=local", "PWD="+p.Dir)
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }
