@@ -19,6 +19,10 @@ type codeDecl struct {
 	name string
 	at   int // which of the declarations of that name there
 	dir  string
+
+	looked bool // what is below is known: many criteria lead to one declaration
+	words  string
+	leads  []*codeDecl
 }
 
 // node is what the name stands for: a function, or the line of a type, a constant or a variable.
@@ -82,37 +86,60 @@ func (s *scanner) codeOf(tests []*Test) string {
 	for len(queue) > 0 && len(seen) < maxReached*20 {
 		d := queue[0]
 		queue = queue[1:]
-		node := d.node()
-		if node == nil {
-			continue
+		s.look(d)
+		if d.words != "" {
+			parts = append(parts, d.words)
 		}
-		if !d.decl.file.test {
-			parts = append(parts, d.decl.tokens(node))
-		}
-		own, imports := s.code(d.dir).decls, s.imports(d.decl.file)
-		ast.Inspect(node, func(n ast.Node) bool {
-			switch x := n.(type) {
-			case *ast.SelectorExpr:
-				if id, ok := x.X.(*ast.Ident); ok && imports[id.Name] != "" {
-					add(s.code(imports[id.Name]).decls[x.Sel.Name])
-					return false
-				}
-				for _, dir := range sortedValues(imports) { // a method of a value from there
-					add(methods(s.code(dir).decls[x.Sel.Name]))
-				}
-			case *ast.Ident:
-				for _, c := range own[x.Name] {
-					if !c.decl.file.test || !isTestName(x.Name, "Test") {
-						add([]*codeDecl{c})
-					}
-				}
-			}
-			return true
-		})
+		add(d.leads)
 	}
 	sort.Strings(parts)
 	sum := sha256.Sum256([]byte(strings.Join(parts, "\n")))
 	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+// look finds the tokens of a declaration outside test files and the declarations that its names lead to, in their order.
+func (s *scanner) look(d *codeDecl) {
+	if d.looked {
+		return
+	}
+	d.looked = true
+	node := d.node()
+	if node == nil {
+		return
+	}
+	if !d.decl.file.test {
+		d.words = d.decl.tokens(node)
+	}
+	seen := map[*codeDecl]bool{}
+	add := func(list []*codeDecl) {
+		for _, c := range list {
+			if !seen[c] {
+				seen[c] = true
+				d.leads = append(d.leads, c)
+			}
+		}
+	}
+	own, imports := s.code(d.dir).decls, s.imports(d.decl.file)
+	dirs := sortedValues(imports)
+	ast.Inspect(node, func(n ast.Node) bool {
+		switch x := n.(type) {
+		case *ast.SelectorExpr:
+			if id, ok := x.X.(*ast.Ident); ok && imports[id.Name] != "" {
+				add(s.code(imports[id.Name]).decls[x.Sel.Name])
+				return false
+			}
+			for _, dir := range dirs { // a method of a value from there
+				add(methods(s.code(dir).decls[x.Sel.Name]))
+			}
+		case *ast.Ident:
+			for _, c := range own[x.Name] {
+				if !c.decl.file.test || !isTestName(x.Name, "Test") {
+					add([]*codeDecl{c})
+				}
+			}
+		}
+		return true
+	})
 }
 
 func methods(list []*codeDecl) (out []*codeDecl) {
