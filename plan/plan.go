@@ -335,6 +335,8 @@ func InputHash(f *spec.Feature, id string) string {
 
 // ClosedSets lists every non-empty set of tasks that holds all that its members depend on, smaller ones first. It fails
 // beyond 4,096 sets.
+//
+// spec:workflow/3.5
 func ClosedSets(p *Plan) ([][]string, error) {
 	const most = 4096
 	sets := [][]string{{}}

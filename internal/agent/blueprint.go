@@ -208,6 +208,8 @@ func goSemver(v string) string {
 }
 
 // copy writes one embedded file below the host's root, with the import paths of a Go file rewritten.
+//
+// spec:workflow/3.5
 func (b *Blueprint) copy(root *os.Root, name, host string) error {
 	data, err := fs.ReadFile(b.files, name)
 	if err != nil {
@@ -226,6 +228,8 @@ func (b *Blueprint) copy(root *os.Root, name, host string) error {
 
 // Rewrite replaces the module path from by to in the import paths of a Go file, at the positions where the parser found
 // them; nothing else in the file changes.
+//
+// spec:workflow/3.5
 func Rewrite(name string, src []byte, from, to string) ([]byte, error) {
 	fset := token.NewFileSet()
 	file, err := parser.ParseFile(fset, name, src, parser.ImportsOnly)
@@ -250,6 +254,8 @@ func Rewrite(name string, src []byte, from, to string) ([]byte, error) {
 
 // require adds modules to the host's go.mod, at our versions or the host's where these are higher, and what go.sum has
 // to say of them.
+//
+// spec:workflow/3.5
 func (b *Blueprint) require(root *os.Root, modules []string) error {
 	if len(modules) == 0 {
 		return nil
@@ -283,6 +289,9 @@ func (b *Blueprint) require(root *os.Root, modules []string) error {
 	return root.WriteFile("go.sum", b.joinSums(string(sums), modules), 0o644)
 }
 
+// requireOne adds a module that the host lacks, or has in a lower version.
+//
+// spec:workflow/3.5
 func (b *Blueprint) requireOne(f *modfile.File, module string) error {
 	for _, ours := range b.mod.Require {
 		if ours.Mod.Path != module {
