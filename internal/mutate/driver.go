@@ -107,10 +107,11 @@ func Hit() bool {
 `, mutants+1)
 }
 
-// driverSource reads from standard input which test is to be run with which mutant, and says what became of it.
+// driverSource reads from standard input which test is to be run with which mutant, and says what became of it. A test runs
+// under the name that it has, by which it may look up files. What it makes of the standard output, and where it goes, ends with it.
 const driverSource = `
 func TestSpecMutants(t *testing.T) {
-	input := bufio.NewReader(os.Stdin)
+	input, stdout, stderr := bufio.NewReader(os.Stdin), os.Stdout, os.Stderr
 	if null, err := os.Open(os.DevNull); err == nil {
 		os.Stdin = null
 	}
@@ -120,7 +121,7 @@ func TestSpecMutants(t *testing.T) {
 			if n > 200 {
 				n = 200
 			}
-			fmt.Printf("\nspec-mutant: %s %s\n", word, strings.Join(list[:n], " "))
+			fmt.Fprintf(stdout, "\nspec-mutant: %s %s\n", word, strings.Join(list[:n], " "))
 			list = list[n:]
 		}
 	}
@@ -132,9 +133,10 @@ func TestSpecMutants(t *testing.T) {
 		}
 		return list
 	}
-	given := shared()
+	given, chosen := shared(), flag.Lookup("test.run")
+	home, _ := os.Getwd()
 	zz_spec_mutant.Driving = true
-	fmt.Printf("\nspec-mutant: process %d\n", os.Getpid())
+	fmt.Fprintf(stdout, "\nspec-mutant: process %d\n", os.Getpid())
 	say("early", zz_spec_mutant.Reached())
 	for {
 		line, err := input.ReadString('\n')
@@ -142,25 +144,23 @@ func TestSpecMutants(t *testing.T) {
 			return
 		}
 		name, state, _ := strings.Cut(strings.TrimSpace(line), " ")
-		fmt.Printf("\nspec-mutant: begins %s", line)
+		fmt.Fprintf(stdout, "\nspec-mutant: begins %s", line)
+		os.Stdout, os.Stderr = stdout, stderr
+		os.Chdir(home)
 		zz_spec_mutant.On(state)
 		var skipped, panicked atomic.Bool
 		f, found := zz_spec_mutant.Tests[name].(func(*testing.T))
-		ok := t.Run("m", func(t *testing.T) {
-			if !found {
-				return
-			}
-			t.Run(name, func(t *testing.T) {
-				defer func() {
-					if v := recover(); v != nil {
-						panicked.Store(true)
-						t.Errorf("panic: %v", v)
-					}
-					skipped.Store(t.Skipped())
-				}()
-				f(t)
-			})
-		})
+		chosen.Value.Set("^" + name + "$")
+		ok := found && testing.RunTests(regexp.MatchString, []testing.InternalTest{{Name: name, F: func(t *testing.T) {
+			defer func() {
+				if v := recover(); v != nil {
+					panicked.Store(true)
+					t.Errorf("panic: %v", v)
+				}
+				skipped.Store(t.Skipped())
+			}()
+			f(t)
+		}}})
 		word := "fail"
 		switch {
 		case !found || ok && skipped.Load():
@@ -175,10 +175,10 @@ func TestSpecMutants(t *testing.T) {
 		}
 		for _, v := range shared() {
 			if !slices.Contains(given, v) {
-				fmt.Printf("\nspec-mutant: shares %s\n", v)
+				fmt.Fprintf(stdout, "\nspec-mutant: shares %s\n", v)
 			}
 		}
-		fmt.Printf("\nspec-mutant: ends %s %v\n", word, zz_spec_mutant.Hit())
+		fmt.Fprintf(stdout, "\nspec-mutant: ends %s %v\n", word, zz_spec_mutant.Hit())
 		zz_spec_mutant.Mutant, zz_spec_mutant.Noting = 0, false // what still runs has no part in what others find
 	}
 }
@@ -239,7 +239,7 @@ func (p *Prover) drivers(dir string) map[string][]byte {
 		var b bytes.Buffer
 		fmt.Fprintf(&b, "package %s\n\nimport (\n", pkg)
 		if driver {
-			for _, path := range []string{"bufio", "fmt", "os", "slices", "strconv", "strings", "sync/atomic", "testing"} {
+			for _, path := range []string{"bufio", "flag", "fmt", "os", "regexp", "slices", "strconv", "strings", "sync/atomic", "testing"} {
 				fmt.Fprintf(&b, "\t%q\n", path)
 			}
 		}

@@ -15,11 +15,12 @@ type layout struct {
 	dirs    map[string]string   // by import path
 	imports map[string][]string // of a directory, by its own files: directories
 	tests   map[string][]string // the same, by its test files
+	tested  map[string]bool     // directories with test files
 }
 
 // layoutOf reads the import declarations of a module, without packages that go leaves out.
 func layoutOf(dir, module string, tags []string) *layout {
-	l := &layout{dirs: map[string]string{}, imports: map[string][]string{}, tests: map[string][]string{}}
+	l := &layout{dirs: map[string]string{}, imports: map[string][]string{}, tests: map[string][]string{}, tested: map[string]bool{}}
 	ctx := build.Default
 	ctx.BuildTags = tags
 	own, tests := map[string][]string{}, map[string][]string{}
@@ -38,6 +39,7 @@ func layoutOf(dir, module string, tags []string) *layout {
 			return nil
 		}
 		l.dirs[path.Join(module, rel)] = name
+		l.tested[name] = len(p.TestGoFiles)+len(p.XTestGoFiles) > 0
 		own[name], tests[name] = p.Imports, slices.Concat(p.TestImports, p.XTestImports)
 		return nil
 	})

@@ -43,6 +43,8 @@ type unit struct {
 	dirs    map[string]bool
 	funcs   map[string]bool // by file and name
 	doubted bool            // it noticed a mutant in a process of its own: it has to pass as it is once more
+	repeats bool            // it was seen to pass a second time in a process
+	once    bool            // and this one does not: it counts, registers or starts what it finds the second time
 }
 
 // reaches tells whether a mutant can be noticed by a test. A constant of a function is looked up in those that the test comes
@@ -393,7 +395,7 @@ func (x *proof) show(ctx context.Context, m *Mutant, u *unit, likely bool) (ran,
 // together runs a test with a mutant in the process that runs the others, where that can be. Where it is likely to be noticed the
 // test is run as it is before, unless it was since the last one: that spares a second failure.
 func (x *proof) together(ctx context.Context, m *Mutant, u *unit, likely bool) (ran, error) {
-	if m.overlay || u.direct || x.Alone || u.own > slow {
+	if m.overlay || u.direct || u.once || x.Alone || u.own > slow {
 		return x.alone(ctx, m, u)
 	}
 	w, err := x.worker(ctx, u, "0")
@@ -416,15 +418,31 @@ func (x *proof) together(ctx context.Context, m *Mutant, u *unit, likely bool) (
 		return r, err
 	case r.outcome == Passed && !r.hit:
 		return x.alone(ctx, m, u)
-	case r.outcome == Passed || r.outcome != Killed && sound:
+	case r.outcome == Passed:
+		u.repeats = true
+		return r, nil
+	case r.outcome != Killed && sound && u.repeats:
 		return r, nil
 	}
 	passes := false
 	if !r.gone {
 		after, err := x.asItIs(ctx, u, "0")
-		if passes = after.outcome == Passed; err != nil || passes && untouched {
+		passes = after.outcome == Passed
+		u.repeats = u.repeats || passes
+		if err != nil || passes && untouched {
 			return r, err
 		}
+	}
+	if !u.repeats {
+		if err := x.repeat(ctx, u); err != nil {
+			return r, err
+		}
+	}
+	switch {
+	case u.once:
+		return x.alone(ctx, m, u)
+	case r.outcome != Killed && sound:
+		return r, nil
 	}
 	if !passes {
 		if w, err = x.fresh(ctx, u); err != nil {
@@ -435,6 +453,18 @@ func (x *proof) together(ctx context.Context, m *Mutant, u *unit, likely bool) (
 		_, err = x.asItIs(ctx, u, "0")
 	}
 	return r, err
+}
+
+// repeat finds out whether a test passes a second time in a process, as it is. Where it does not, its second run says nothing of a mutant
+// either.
+func (x *proof) repeat(ctx context.Context, u *unit) error {
+	if _, err := x.fresh(ctx, u); err != nil {
+		return err
+	}
+	again, err := x.asItIs(ctx, u, "0")
+	u.repeats = again.outcome == Passed
+	u.once = err == nil && !u.repeats
+	return err
 }
 
 // fresh is a new process in which a test has passed as it is: the last one keeps something that a mutant left. Where that lies

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"go/version"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -43,6 +44,7 @@ type Prover struct {
 	overlay  string
 	binaries map[string]string          // built, by package directory, or mutant and directory
 	module   string                     // path of the module
+	raises   bool                       // it is of a Go without type parameters, which breaks are written with
 	modCache string                     // where the modules lie that tests may build with
 	driven   map[string]map[string]bool // tests that can be run several times in a process, by package directory
 	hosts    []*worker                  // processes that started what all others share
@@ -177,7 +179,7 @@ func (p *Prover) Load(ctx context.Context, dirs ...string) error {
 	if err != nil {
 		return fmt.Errorf("reading go.mod: %v", err)
 	}
-	p.module = modfile.ModulePath(gomod)
+	p.module, p.raises = modfile.ModulePath(gomod), isOld(gomod)
 	if text, err := p.goTool(ctx, "env", "GOMODCACHE"); err == nil {
 		p.modCache = strings.TrimSpace(text)
 	}
@@ -204,7 +206,7 @@ func (p *Prover) Load(ctx context.Context, dirs ...string) error {
 		if len(pkg.Errors) > 0 {
 			return fmt.Errorf("reading %s: %v", pkg.PkgPath, pkg.Errors[0])
 		}
-		if !p.imported(p.dirs[pkg.PkgPath]) && pkg.Name != "main" && !hasTests(pkg) {
+		if !p.imported(p.dirs[pkg.PkgPath]) && pkg.Name != "main" && !p.tested[p.dirs[pkg.PkgPath]] {
 			continue // only tests use it: it is no code that a criterion speaks of
 		}
 		sources, mutants, err := mutantsOf(pkg, os.ReadFile, &next)
@@ -248,14 +250,6 @@ func (p *Prover) parts(dir string) map[string]bool {
 
 // state is the file that says to processes of the tests which mutant is on.
 func (p *Prover) state() string { return filepath.Join(p.Temp, "state") }
-
-func hasTests(pkg *packages.Package) bool {
-	if len(pkg.CompiledGoFiles) == 0 {
-		return false
-	}
-	found, err := filepath.Glob(filepath.Join(filepath.Dir(pkg.CompiledGoFiles[0]), "*_test.go"))
-	return err == nil && len(found) > 0
-}
 
 // writeOverlay writes the sources with every mutant in them that can be chosen at run time.
 func (p *Prover) writeOverlay() error {
@@ -322,6 +316,7 @@ func (p *Prover) binary(ctx context.Context, dir string) (string, error) {
 		if err != nil {
 			return "", err
 		}
+		args = append(args, p.language()...)
 		text, err := p.goTool(ctx, append(args, "./"+filepath.ToSlash(rel))...)
 		if err == nil {
 			if _, err := os.Stat(out); err != nil {
@@ -338,6 +333,34 @@ func (p *Prover) binary(ctx context.Context, dir string) (string, error) {
 		}
 	}
 	return "", fmt.Errorf("the tests of %s do not compile with mutants", dir)
+}
+
+// typed is the first version of Go with type parameters.
+const typed = "go1.18"
+
+// isOld tells whether a module is written in a Go before that.
+func isOld(gomod []byte) bool {
+	f, err := modfile.ParseLax("go.mod", gomod, nil)
+	return err == nil && (f.Go == nil || version.Compare("go"+f.Go.Version, typed) < 0)
+}
+
+// language are the flags with which the packages of an older module may hold breaks. Each is named: a pattern would also take those of
+// another module whose path begins like this one's, and may be of a newer Go.
+func (p *Prover) language() (flags []string) {
+	if !p.raises {
+		return nil
+	}
+	for _, path := range append([]string{p.module + "/" + helperPackage}, paths(p.pkgs)...) {
+		flags = append(flags, "-gcflags="+path+"=-lang="+typed)
+	}
+	return flags
+}
+
+func paths(pkgs []*packages.Package) (list []string) {
+	for _, pkg := range pkgs {
+		list = append(list, pkg.PkgPath)
+	}
+	return list
 }
 
 // drop takes the mutants out that stand on the lines of compile errors; false where there are none.

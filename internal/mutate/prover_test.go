@@ -454,6 +454,38 @@ func TestScripts(t *testing.T) {
 	}
 }
 
+// What real tests do: they count on being the first of a process, look up files by their name, keep the standard output and go
+// elsewhere; and the module is of a Go that has no type parameters.
+func TestHabits(t *testing.T) {
+	p, dir := proverOf(t, "habits")
+	for test, want := range map[string]struct{ kills, survive []string }{
+		"TestCounts":    {[]string{"ids++", "return ids"}, []string{"n < 0", "n * 2", "return n * 2"}},
+		"TestRegisters": {[]string{"n < 0", "n * 2", "return n * 2"}, []string{"names[name] = true"}},
+		"TestGolden":    {[]string{"n < 0", "n * 2", "return n * 2"}, nil},
+		"TestCaptures":  {[]string{"n < 0", "n * 2", "return n * 2"}, nil},
+	} {
+		r, err := p.Prove(t.Context(), []mutate.Test{{Dir: dir, Name: test}}, mutate.Criterion{Name: "f/1.1"})
+		if err != nil {
+			t.Fatalf("%s: %v", test, err)
+		}
+		killed := map[string]bool{}
+		for _, v := range r.Verdicts {
+			t.Logf("%s: line %d, %s, %s -> %s: %s %s", test, v.Line, v.Kind, v.From, v.To, v.Outcome, v.Said)
+			killed[v.From] = killed[v.From] || v.Outcome == mutate.Killed
+		}
+		for _, from := range want.kills {
+			if !killed[from] {
+				t.Errorf("%s: no break of %s is noticed: %s %s", test, from, r.Level, r.Reason)
+			}
+		}
+		for _, from := range want.survive {
+			if noticed, made := killed[from]; noticed || !made {
+				t.Errorf("%s: a break of %s is noticed: %v; is made: %v", test, from, noticed, made)
+			}
+		}
+	}
+}
+
 // A prover reads what the tests are made of alone: code that does not compile elsewhere is no obstacle, and tests that lie beside the code
 // that a program imports find it all the same.
 func TestLoadReadsWhatTestsAreMadeOf(t *testing.T) {

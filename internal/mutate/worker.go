@@ -81,11 +81,7 @@ func (p *Prover) start(ctx context.Context, t Test, state string) (*worker, erro
 	}
 	limited, cancel := context.WithCancel(ctx)
 	w := &worker{prover: p, in: told, end: cancel, over: make(chan struct{}), changed: make(chan struct{}, 1), bin: bin, early: map[int]bool{}, out: new(tail)}
-	run := "^TestSpecMutants$/^m"
-	if strings.Contains(t.Name, "/") {
-		run += "/" + pattern(t.Name)
-	}
-	c := sandbox.Command{Self: p.Self, Argv: []string{bin, "-test.v", "-test.count=1", "-test.timeout=0", "-test.run", run}, Dir: t.Dir, Stdin: in, Stdout: w, Stderr: w, Grace: 50 * time.Millisecond,
+	c := sandbox.Command{Self: p.Self, Argv: []string{bin, "-test.v", "-test.count=1", "-test.timeout=0", "-test.run", "^TestSpecMutants$"}, Dir: t.Dir, Stdin: in, Stdout: w, Stderr: w, Grace: 50 * time.Millisecond,
 		Env: p.env(temp, append(slices.Clone(p.shared), "SPEC_MUTANT="+state)...), Policy: p.policy(temp)}
 	go func() {
 		exit, err := c.Run(limited)

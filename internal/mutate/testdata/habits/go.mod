@@ -1,0 +1,3 @@
+module example.org/habits
+
+go 1.12

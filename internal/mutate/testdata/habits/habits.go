@@ -1,0 +1,28 @@
+// Package habits is of a Go without type parameters, and its tests have habits.
+package habits
+
+var ids int
+
+// Next counts.
+func Next() int {
+	ids++
+	return ids
+}
+
+var names = map[string]bool{}
+
+// Register takes a name once.
+func Register(name string) {
+	if names[name] {
+		panic("registered twice: " + name)
+	}
+	names[name] = true
+}
+
+// Twice is what it says.
+func Twice(n int) int {
+	if n < 0 {
+		return 0
+	}
+	return n * 2
+}
