@@ -205,4 +205,5 @@ type Step struct {
 	Took    time.Duration
 
 	Overtime bool // it was ended because it took too long
+	Killed   bool // a signal ended it, or the shell says so
 }

@@ -7,9 +7,11 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"spec.example/spec/internal/git"
@@ -53,6 +55,8 @@ type breaker struct {
 	command string
 	budget  int
 	limit   time.Duration // of a run with a break
+	passed  bool          // the run as it is ended well
+	first   *trace.Results
 	tell    func(format string, args ...any)
 }
 
@@ -117,7 +121,7 @@ func (b *breaker) all(ctx context.Context, proofs []*Proof) error {
 	if b.limit = 4*took + 4*time.Second; b.run.o.Verify.Timeout > 0 {
 		b.limit = min(b.limit, b.run.o.Verify.Timeout)
 	}
-	b.run.installed = true
+	b.run.installed, b.passed, b.first = true, last(v.Steps).OK, v.Results
 	broke := false
 	for _, p := range proofs {
 		if p.Why = notHeld(p, v); p.Why == "" {
@@ -341,13 +345,46 @@ func (b *breaker) judge(ctx context.Context, p *Proof, br *Break, tree string) e
 			br.End, br.Said = end, said
 		}
 	}
-	switch {
+	switch ended, why := last(v.Steps), telling(v.Failure); {
 	case overtime:
 		br.End, br.Said = trace.Overtime, ""
 	case !br.Built:
-		br.End, br.Said = trace.Stopped, firstLine(strings.TrimSpace(v.Failure))
+		br.End, br.Said = trace.Stopped, firstNonEmpty(why, "the report names not every test of the criterion")
+		// What cannot be read or imported ends with another status, and no report speaks of its tests.
+		br.Built = ended.OK || ended.Killed || v.Results.Named(p.Tests)
+	case br.End != trace.Held || v.Results.Counts().Failed > 0:
+	case !ended.OK && b.passed:
+		br.End, br.Said = trace.Stopped, why // not by a test: a process that died, an error that nobody waited for
+	case v.Results.Beside(p.Tests) < b.first.Beside(p.Tests):
+		br.End, br.Said = trace.Stopped, "fewer tests of its file were run than without the break"
 	}
 	return nil
+}
+
+// telling is how a run ended, and the first line of its output that names an error.
+func telling(failure string) string {
+	head, output, _ := strings.Cut(strings.TrimSpace(failure), "\n")
+	if i := strings.LastIndex(head, " ended with "); i >= 0 {
+		head = "the run" + head[i:]
+	}
+	for line := range strings.Lines(output) {
+		if line = strings.TrimSpace(line); namesError().MatchString(line) {
+			return head + ": " + line
+		}
+	}
+	return head
+}
+
+var namesError = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`\w(?:Error|Exception)\b|(?i:\b(?:fatal|syntax|parse)? ?error\b[:\[])`)
+})
+
+// last is the last of the steps that ran.
+func last(steps []Step) Step {
+	if len(steps) == 0 {
+		return Step{}
+	}
+	return steps[len(steps)-1]
 }
 
 // verify runs the tests on a tree; of the criterion's where the configured command asks for them.

@@ -134,6 +134,11 @@ func (e *execution) readReports(v *Verified) error {
 		v.OK, v.Summary, v.Failure = false, "a test report cannot be read", why
 		return nil
 	}
+	if again := e.triedAgain(); again != "" {
+		if err := results.Again(strings.NewReader(again)); err != nil && v.OK {
+			v.OK, v.Failure = false, fmt.Sprintf("which tests passed on a second try cannot be read: %v", err)
+		}
+	}
 	v.Results = results
 	counts := results.Counts()
 	v.Summary = counts.String()
@@ -158,21 +163,28 @@ const reportFile = ".spec-junit.xml"
 // presets are the runners whose reports are known.
 func presets() []preset {
 	return []preset{
-		{"vitest", "npx --no -- vitest run --reporter=default --reporter=junit --outputFile.junit=" + reportFile, reportFile},
-		{"jest", "JEST_JUNIT_OUTPUT_FILE=" + reportFile + " JEST_JUNIT_ADD_FILE_ATTRIBUTE=true npx --no -- jest --ci --reporters=default --reporters=jest-junit", reportFile},
+		{"vitest", "npx --no -- vitest run " + vitestReports, reportFile},
+		{"jest", jestReport, reportFile},
 		{"node", "node --test " + nodeReports, reportFile},
-		{"mocha", "npx --no -- mocha --reporter xunit --reporter-option output=" + reportFile, reportFile},
+		{"mocha", mochaReport, reportFile},
 		{"pytest", pytestReport, reportFile},
 		{"cargo-nextest", "cargo nextest run --offline --all-targets", "target/nextest/default/junit.xml"},
 		{"maven", "mvn -B -o test", "**/target/surefire-reports/TEST-*.xml"},
 		{"gradle", "$(test -x gradlew && echo ./gradlew || echo gradle) --offline test", "**/build/test-results/test/*.xml"},
 		{"phpunit", "$(test -x vendor/bin/phpunit && echo vendor/bin/phpunit || echo phpunit) --log-junit " + reportFile, reportFile},
-		{"rspec", "$(test -f Gemfile && echo bundle exec) rspec --format progress --format RspecJunitFormatter --out " + reportFile, reportFile},
+		{"rspec", "$(test -f Gemfile && echo bundle exec) rspec --require " + adaptersDir + "/rspec.rb --format progress --format RspecJunitFormatter --out " + reportFile, reportFile},
 	}
 }
 
 // pytestReport goes on where a file of tests cannot be imported: the others' results say something all the same.
-const pytestReport = "python3 -m pytest --continue-on-collection-errors --junitxml=" + reportFile
+const pytestReport = "$(test -x .venv/bin/python3 && echo .venv/bin/python3 || echo python3) -m pytest -p spec_pytest --continue-on-collection-errors --junitxml=" + reportFile
+
+// Where these runners are told to write their reports, each with what tells of tests that were tried again.
+const (
+	vitestReports = "--reporter=default --reporter=junit --reporter=" + adaptersDir + "/vitest.mjs --outputFile.junit=" + reportFile
+	jestReport    = "JEST_JUNIT_OUTPUT_FILE=" + reportFile + " JEST_JUNIT_ADD_FILE_ATTRIBUTE=true npx --no -- jest --ci --reporters=default --reporters=jest-junit --reporters=" + adaptersDir + "/jest.cjs"
+	mochaReport   = "npx --no -- mocha --require " + adaptersDir + "/mocha.cjs --reporter xunit --reporter-option output=" + reportFile
+)
 
 const nodeReports = "--test-reporter=spec --test-reporter-destination=stdout --test-reporter=junit --test-reporter-destination=" + reportFile
 
@@ -186,11 +198,11 @@ func reporting(script string, has func(module string) bool) string {
 	rest = strings.TrimSpace(rest)
 	switch {
 	case name == "vitest" && !strings.HasPrefix(rest, "bench"):
-		return strings.TrimSpace("npx --no -- vitest run --reporter=default --reporter=junit --outputFile.junit=" + reportFile + " " + strings.TrimSpace(strings.TrimPrefix(rest, "run")))
+		return strings.TrimSpace("npx --no -- vitest run " + vitestReports + " " + strings.TrimSpace(strings.TrimPrefix(rest, "run")))
 	case name == "jest" && has("jest-junit"):
-		return strings.TrimSpace("JEST_JUNIT_OUTPUT_FILE=" + reportFile + " JEST_JUNIT_ADD_FILE_ATTRIBUTE=true npx --no -- jest --ci --reporters=default --reporters=jest-junit " + rest)
+		return strings.TrimSpace(jestReport + " " + rest)
 	case name == "mocha":
-		return strings.TrimSpace("npx --no -- mocha --reporter xunit --reporter-option output=" + reportFile + " " + rest)
+		return strings.TrimSpace(mochaReport + " " + rest)
 	case name == "node" && (rest == "--test" || strings.HasPrefix(rest, "--test ")):
 		return strings.TrimSpace("node --test " + nodeReports + strings.TrimPrefix(rest, "--test"))
 	}

@@ -133,7 +133,7 @@ func detect(fsys fs.FS, root string) Runner {
 		}
 		return r
 	case has("pyproject.toml"):
-		return Runner{From: "pyproject.toml", Test: argv(strings.Fields(pytestReport)...), JUnit: reportFile}
+		return Runner{From: "pyproject.toml", Test: []Line{{Shell: pytestReport}}, JUnit: reportFile}
 	case has("Makefile"):
 		if data, err := fs.ReadFile(fsys, path.Join(root, "Makefile")); err == nil && strings.Contains("\n"+string(data), "\ntest:") {
 			return Runner{From: "Makefile", Test: argv("make", "test")}

@@ -281,6 +281,9 @@ func (e *execution) steps(ctx context.Context) (Verified, error) {
 	if err := e.noReports(&v); err != nil || !v.OK {
 		return v, err
 	}
+	if err := e.adapt(); err != nil {
+		return v, err
+	}
 	for _, stage := range []struct {
 		name   string
 		lines  []Line
@@ -345,7 +348,8 @@ func (e *execution) line(ctx context.Context, name string, line Line, p sandbox.
 	if err != nil {
 		return fmt.Errorf("verify (%s): %w", name, err)
 	}
-	v.Steps = append(v.Steps, Step{Name: name, Command: line.String(), OK: exit.Code == 0, Took: took, Overtime: exit.Code == -1 && exit.Signal == ""})
+	v.Steps = append(v.Steps, Step{Name: name, Command: line.String(), OK: exit.Code == 0, Took: took, Overtime: exit.Code == -1 && exit.Signal == "",
+		Killed: exit.Signal != "" || exit.Code > 128})
 	e.r.saveOutput(e.task, name, out.String())
 	if exit.Code != 0 {
 		v.OK = false

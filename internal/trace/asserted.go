@@ -3,6 +3,7 @@ package trace
 import (
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -23,7 +24,9 @@ const (
 // <failure> for both: then the class of what was thrown tells.
 func (rs *Results) Ending(t *Test) (Ending, string) {
 	end, said := Unclear, ""
-	for _, x := range rs.casesOf(t) {
+	cases := rs.casesOf(t)
+	flaky := slices.ContainsFunc(cases, func(x *Result) bool { return x.Outcome == Flaky || x.Outcome == NotRun })
+	for _, x := range cases {
 		switch {
 		case x.report.asserts(t.File) != "":
 			return Asserted, x.report.asserts(t.File)
@@ -31,7 +34,7 @@ func (rs *Results) Ending(t *Test) (Ending, string) {
 			end, said = Overtime, firstLine(x.Output)
 		case x.Outcome == Failed && end != Overtime:
 			end, said = Stopped, firstLine(x.Output)
-		case x.Outcome == Passed && end == Unclear:
+		case x.Outcome == Passed && end == Unclear && !flaky:
 			end = Held
 		}
 	}

@@ -248,6 +248,7 @@ func (rs *Results) CountsOf(pkg string) Counts {
 			c.Skipped++
 		case TimedOut:
 			c.TimedOut++
+		case NotRun:
 		default:
 			c.Failed++
 		}
@@ -280,7 +281,7 @@ func (c Counts) String() string {
 func (rs *Results) Failures(n int) string {
 	var b strings.Builder
 	for _, x := range rs.all {
-		if x.Outcome != Failed && x.Outcome != TimedOut {
+		if x.Outcome != Failed && x.Outcome != TimedOut && x.Outcome != Flaky {
 			continue
 		}
 		fmt.Fprintf(&b, "%s: %s %s\n", x.Outcome, x.Package, x.Name)

@@ -27,8 +27,26 @@ type junitCase struct {
 	FlakyErr  []junitWords `xml:"flakyError"`
 	Rerun     []junitWords `xml:"rerunFailure"`
 	SystemOut string       `xml:"system-out"`
+	Marks     []junitMark  `xml:"properties>property"`
 	suite     string       // names of the suites that it stands in
 	suiteFile string
+	lost      bool // vitest writes the tests of a process that died as passed, in no time
+}
+
+// A junitMark is a property of a case.
+type junitMark struct {
+	Name string `xml:"name,attr"`
+}
+
+// What the adapter of pytest marks cases with: one that failed, and may have passed afterwards, and one that passed although
+// it is expected to fail.
+const (
+	markFailed = "spec.failed"
+	markXpass  = "spec.xpass"
+)
+
+func (c *junitCase) marked(name string) bool {
+	return slices.ContainsFunc(c.Marks, func(m junitMark) bool { return m.Name == name })
 }
 
 type junitWords struct {
@@ -54,7 +72,11 @@ func ReadJUnit(reports ...io.Reader) (*Results, error) {
 func (rs *Results) readJUnit(r io.Reader) error {
 	d := xml.NewDecoder(r)
 	d.CharsetReader = func(_ string, in io.Reader) (io.Reader, error) { return in, nil }
-	type suite struct{ name, file string }
+	type suite struct {
+		name, file string
+		lost       bool
+	}
+	vitest := false
 	var suites []suite
 	seen := false
 	for {
@@ -73,6 +95,7 @@ func (rs *Results) readJUnit(r io.Reader) error {
 			switch t.Name.Local {
 			case "testsuites":
 				seen = true
+				vitest = slices.ContainsFunc(t.Attr, func(a xml.Attr) bool { return a.Name.Local == "name" && a.Value == "vitest tests" })
 			case "testsuite":
 				seen = true
 				var s suite
@@ -82,6 +105,8 @@ func (rs *Results) readJUnit(r io.Reader) error {
 						s.name = a.Value
 					case "file", "filepath":
 						s.file = a.Value
+					case "time":
+						s.lost = vitest && a.Value == "0"
 					}
 				}
 				suites = append(suites, s)
@@ -92,6 +117,7 @@ func (rs *Results) readJUnit(r io.Reader) error {
 				}
 				for _, s := range suites {
 					c.suite += s.name + "\n"
+					c.lost = c.lost || s.lost
 					if s.file != "" {
 						c.suiteFile = s.file
 					}
@@ -127,10 +153,42 @@ func (rs *Results) foreign(c junitCase) {
 		}
 	case len(c.Flaky)+len(c.FlakyErr)+len(c.Rerun) > 0:
 		x.Outcome = Flaky
-	case c.Skipped != nil, strings.EqualFold(c.Status, "notrun"), strings.EqualFold(c.Status, "skipped"), strings.EqualFold(c.Status, "disabled"):
+	case c.Skipped != nil, c.marked(markXpass), strings.EqualFold(c.Status, "notrun"), strings.EqualFold(c.Status, "skipped"), strings.EqualFold(c.Status, "disabled"):
 		x.Outcome = Skipped
+	case c.marked(markFailed):
+		x.Outcome = Flaky
+	case c.lost:
+		x.Outcome = NotRun
 	}
 	rs.all = append(rs.all, x)
+}
+
+// Again takes in a report of tests that passed only when they were tried again, of a run whose own report calls them passed.
+func (rs *Results) Again(report io.Reader) error {
+	again, err := ReadJUnit(report)
+	if err != nil {
+		return err
+	}
+	for _, a := range again.all {
+		known := false
+		for _, x := range rs.all {
+			if x.report != nil && x.report.same(a.report) {
+				known = true
+				if x.Outcome == Passed {
+					x.Outcome = Flaky
+				}
+			}
+		}
+		if !known {
+			rs.all = append(rs.all, a)
+		}
+	}
+	return nil
+}
+
+// same tells whether two reports call a case the same.
+func (c *junitCase) same(o *junitCase) bool {
+	return c.Name == o.Name && (o.Class == "" || c.Class == o.Class) && (c.File == o.File || c.File == "" || o.File == "")
 }
 
 func first(list ...string) string {
@@ -393,10 +451,13 @@ func (rs *Results) casesOf(t *Test) []*Result {
 // foreignOf gives what became of a test of another language: the worst of the cases that are it.
 func (rs *Results) foreignOf(t *Test) Outcome {
 	cases := rs.casesOf(t)
-	rank := []Outcome{Failed, TimedOut, Flaky, Passed, Skipped}
-	worst := NotRun
+	if len(cases) == 0 {
+		return NotRun
+	}
+	rank := []Outcome{Failed, TimedOut, Flaky, NotRun, Passed, Skipped}
+	worst := Skipped
 	for _, x := range cases {
-		if worst == NotRun || slices.Index(rank, x.Outcome) < slices.Index(rank, worst) {
+		if slices.Index(rank, x.Outcome) < slices.Index(rank, worst) {
 			worst = x.Outcome
 		}
 	}
@@ -413,4 +474,19 @@ func (rs *Results) Add(other *Results) {
 			rs.all = append(rs.all, x)
 		}
 	}
+}
+
+// Beside counts the cases that may lie in the files of tests.
+func (rs *Results) Beside(tests []*Test) (n int) {
+	for _, x := range rs.all {
+		if x.report != nil && x.Outcome != NotRun && slices.ContainsFunc(tests, func(t *Test) bool { return x.report.in(t.File) != elsewhere }) {
+			n++
+		}
+	}
+	return n
+}
+
+// Named tells whether reports speak of each of the tests, if only as of one that was not run.
+func (rs *Results) Named(tests []*Test) bool {
+	return !slices.ContainsFunc(tests, func(t *Test) bool { return len(rs.casesOf(t)) == 0 })
 }

@@ -30,6 +30,13 @@ func TestJUnit(t *testing.T) {
 		{"PHPUnit", `<testsuites><testsuite name="unit"><testsuite name="Tests\LimitTest" file="/app/tests/LimitTest.php"><testcase name="testStops" file="/app/tests/LimitTest.php" class="Tests\LimitTest" classname="Tests.LimitTest"/></testsuite></testsuite></testsuites>`, "tests/LimitTest.php", "testStops", Passed},
 		{"PHPUnit, data sets", `<testsuite name="Tests\LimitTest"><testcase name="testStops with data set #0" file="/app/tests/LimitTest.php"><error type="E">boom</error></testcase></testsuite>`, "tests/LimitTest.php", "testStops", Failed},
 		{"rspec", `<testsuite name="rspec"><testcase classname="spec.models.limit_spec" name="Limit stops at the limit" file="./spec/models/limit_spec.rb"/></testsuite>`, "spec/models/limit_spec.rb", "stops at the limit", Passed},
+		{"pytest, failed before it passed", `<testsuite name="pytest"><testcase classname="test_limit" name="test_limit"><properties><property name="spec.failed" value="call" /></properties></testcase></testsuite>`, "test_limit.py", "test_limit", Flaky},
+		{"pytest, failed at last", `<testsuite name="pytest"><testcase classname="test_limit" name="test_limit"><properties><property name="spec.failed" value="call" /></properties><failure message="assert 1 == 2"/></testcase></testsuite>`, "test_limit.py", "test_limit", Failed},
+		{"pytest, fails as expected", `<testsuite name="pytest"><testcase classname="test_limit" name="test_limit"><properties><property name="spec.failed" value="call" /></properties><skipped type="pytest.xfail" message="" /></testcase></testsuite>`, "test_limit.py", "test_limit", Skipped},
+		{"pytest, passes against expectation", `<testsuite name="pytest"><testcase classname="test_limit" name="test_limit"><properties><property name="spec.xpass" value="1" /></properties></testcase></testsuite>`, "test_limit.py", "test_limit", Skipped},
+		{"vitest, the process of the file died", `<testsuites name="vitest tests" tests="1" failures="0" errors="0" time="0"><testsuite name="a.test.mjs" tests="1" failures="0" errors="0" skipped="0" time="0"><testcase classname="a.test.mjs" name="add &gt; adds" time="0">
+        </testcase></testsuite></testsuites>`, "a.test.mjs", "adds", NotRun},
+		{"mocha, in no time", `<testsuite name="Mocha Tests" time="0"><testcase classname="add" name="adds" file="/a.test.mjs" time="0"/></testsuite>`, "a.test.mjs", "adds", Passed},
 		{"time-out", `<testsuite name="a"><testcase classname="a" name="x"><failure message="Test timed out in 5000ms."/></testcase></testsuite>`, "a.test.ts", "x", TimedOut},
 	} {
 		rs, err := ReadJUnit(strings.NewReader(c.report))
@@ -52,6 +59,31 @@ func TestJUnit(t *testing.T) {
 	}
 	if rs, err := ReadJUnit(strings.NewReader(`<testsuite name="s"><testcase name="a/b"/><testcase name="c"><skipped/></testcase><testcase name="d"><failure/></testcase></testsuite>`)); err != nil || rs.Counts() != (Counts{Passed: 1, Skipped: 1, Failed: 1}) {
 		t.Errorf("%v, %+v", err, rs.Counts())
+	}
+}
+
+// Tests that passed when a runner tried them again, of which its own report says nothing.
+func TestAgain(t *testing.T) {
+	rs, err := ReadJUnit(strings.NewReader(`<testsuites name="vitest tests"><testsuite name="a.test.ts" time="0.1"><testcase classname="a.test.ts" name="g &gt; retried" time="0.1"/><testcase classname="a.test.ts" name="g &gt; fine" time="0.1"/><testcase classname="b.test.ts" name="g &gt; retried" time="0.1"/></testsuite></testsuites>`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := rs.Again(strings.NewReader(`<testsuite><testcase name="g &gt; retried" classname="a.test.ts"><flakyFailure/></testcase>
+<testcase name="nameless" classname="c.test.ts"><flakyFailure/></testcase></testsuite>`)); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		file, name string
+		want       Outcome
+		end        Ending
+	}{{"a.test.ts", "retried", Flaky, Unclear}, {"a.test.ts", "fine", Passed, Held}, {"b.test.ts", "retried", Passed, Held}, {"c.test.ts", "nameless", Flaky, Unclear}} {
+		test := &Test{File: c.file, Name: c.name}
+		if end, _ := rs.Ending(test); rs.Of(test) != c.want || end != c.end {
+			t.Errorf("%s %s: %s, %v; want %s, %v", c.file, c.name, rs.Of(test), end, c.want, c.end)
+		}
+	}
+	if got := rs.Failures(1); !strings.Contains(got, "flaky: a.test.ts g > retried") {
+		t.Errorf("%q", got)
 	}
 }
 

@@ -55,7 +55,7 @@ func languages() []language {
 			tests:   []*pattern{re(`^\s*(?:await\s+)?(?:x?it|f?it|x?test|specify|scenario|Deno\.test|bench)\b`)},
 			groups:  re(`^\s*(?:[fx]?describe|context|suite|feature)\b`),
 			asserts: re(`\bexpect\s*\(|\bassert\b|\.should\b|\bt\.(?:is|deepEqual|true|throws)\b`),
-			skips:   re(`^\s*(?:xit|xtest|(?:it|test|specify)(?:\.\w+)*\.(?:skip|todo))\b|^\s*(?:this|test|t|ctx)\.skip\(`)},
+			skips:   re(`^\s*(?:xit|xtest|(?:it|test|specify)(?:\.\w+)*\.(?:skip|todo|fails|failing))\b|^\s*(?:this|test|t|ctx)\.skip\(`)},
 		{exts: " .py .pyi ", locals: re(`^\n>* \w+ (?:= [^=]|:)|^for \w+ in |^as \w+ :`), line: []string{"#"}, quotes: `'"`, triple: true, body: indents,
 			tests:   []*pattern{re(`^\s*(?:async\s+)?def\s+(test\w*)\s*\(`)},
 			groups:  re(`^\s*class\s+(\w+)`),
