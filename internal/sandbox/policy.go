@@ -46,44 +46,9 @@ func system() []string {
 		"/run/systemd/resolve", "/run/resolvconf", "/run/NetworkManager/resolv.conf", "/var/lib/dpkg", "/var/cache/fontconfig", "/snap"}
 }
 
-// Toolchains returns the directories that programs on the PATH need to run: the directories themselves and, where a
-// program is a link into a toolchain (…/go/bin/go, …/node/bin/node), the root of it. A directory that is, or holds,
-// the home directory is never part of it.
-func Toolchains(path, home string) []string {
-	var dirs []string
-	add := func(dir string) {
-		if dir == "" || dir == "/" || !filepath.IsAbs(dir) || (home != "" && within(dir, home)) || slices.Contains(dirs, dir) {
-			return
-		}
-		dirs = append(dirs, dir)
-	}
-	for _, dir := range filepath.SplitList(path) {
-		if !filepath.IsAbs(dir) {
-			continue
-		}
-		add(filepath.Clean(dir))
-		for _, tool := range []string{"go", "node", "python3", "cargo", "rustc", "java", "ruby", "php", "deno", "bun", "dotnet", "pg_config"} {
-			if real, err := filepath.EvalSymlinks(filepath.Join(dir, tool)); err == nil {
-				if bin := filepath.Dir(real); filepath.Base(bin) == "bin" {
-					add(filepath.Dir(bin))
-				}
-				add(filepath.Dir(real))
-			}
-		}
-	}
-	return dirs
-}
-
-// within tells whether path is dir or lies below it.
-func within(dir, path string) bool {
-	rel, err := filepath.Rel(dir, path)
-	return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
-}
-
 // Base returns a policy that reads the system and the toolchains of env's PATH, and writes nothing.
 func Base(env []string) Policy {
-	path, home := lookup(env, "PATH"), lookup(env, "HOME")
-	reads := append(system(), Toolchains(path, home)...)
+	reads := append(system(), Toolchains(env)...)
 	if bin, err := exec.LookPath("go"); err == nil {
 		if real, err := filepath.EvalSymlinks(bin); err == nil {
 			reads = append(reads, filepath.Dir(filepath.Dir(real)))
@@ -115,13 +80,14 @@ func passed() []string {
 	return []string{"PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TERM", "COLORTERM", "USER", "LOGNAME", "SHELL",
 		"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "no_proxy", "all_proxy",
 		"SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE",
-		"SPEC_TEST_DATABASE_URL", "SOURCE_DATE_EPOCH", "SYSTEMROOT", "WINDIR", "COMSPEC", "PATHEXT"}
+		"SPEC_TEST_DATABASE_URL", "SOURCE_DATE_EPOCH", "SYSTEMROOT", "WINDIR", "COMSPEC", "PATHEXT", "JAVA_HOME"}
 }
 
-// Environment filters env to what a child may see: the passed names and those of allow, and then extra on top.
+// Environment filters env to what a child may see: the passed names and those of allow, where version managers lie, and then
+// extra on top.
 func Environment(env, allow, extra []string) []string {
 	names := append(passed(), allow...)
-	var kept []string
+	kept := managed(env)
 	for _, kv := range env {
 		name, _, _ := strings.Cut(kv, "=")
 		if slices.Contains(names, name) || !guard.On(guard.Environment) {
