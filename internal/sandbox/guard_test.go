@@ -343,6 +343,9 @@ func TestRefusalsNameTheConfiguration(t *testing.T) {
 	if got := policy.Refused(script + ": line 12: " + key + ": Permission denied"); len(got) != 1 || !strings.Contains(got[0], "{reads: ["+key+"]}") {
 		t.Errorf("the script that says so was not what was refused: %q", got)
 	}
+	if got := policy.Refused("error: reading " + key + "\nerror: Permission denied (os error 13)\n"); len(got) != 1 || !strings.Contains(got[0], "{reads: ["+key+"]}") {
+		t.Errorf("what the line before names was not what was refused: %q", got)
+	}
 	if strings.Contains(hints, "/etc/hostname") {
 		t.Errorf("a place that is open is called closed: %s", hints)
 	}

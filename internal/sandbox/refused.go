@@ -28,12 +28,19 @@ func (p Policy) Refused(output string) []string {
 		return nil
 	}
 	var hints []string
+	before := ""
 	for line := range strings.Lines(output) {
+		said := before
+		before = line
 		if len(line) > 4096 || !denials().MatchString(line) {
 			continue
 		}
 		line = spoken().ReplaceAllString(line, "")
-		for _, path := range absolute().FindAllString(line, 3) {
+		paths := absolute().FindAllString(line, 3)
+		if paths == nil && len(said) <= 4096 { // causes are listed one a line, the last of them last
+			paths = absolute().FindAllString(said, 3)
+		}
+		for _, path := range paths {
 			path = filepath.Clean(strings.TrimRight(path, "."))
 			if hint := p.opens(path); hint != "" && !slices.Contains(hints, hint) && len(hints) < 10 {
 				hints = append(hints, hint)
