@@ -229,15 +229,25 @@ func named(text string) []mutate.Named {
 		}
 		for _, f := range slices.Concat([]float64{1}, units(unit)) {
 			text := strconv.FormatFloat(math.Round(v*f*1e6)/1e6, 'f', -1, 64)
-			add(mutate.Named{Text: text, Unit: unit != "", Time: time.Duration(v * float64(timeUnit(unit)))})
+			add(mutate.Named{Text: text, As: strings.TrimSpace(m[0]), Unit: unit != "", Time: time.Duration(v * float64(timeUnit(unit)))})
 		}
 	}
 	for i, part := range strings.FieldsFunc(text, func(r rune) bool { return r == '`' || r == '"' }) {
 		if i%2 == 1 {
-			add(mutate.Named{Text: part})
+			add(mutate.Named{Text: part, As: part})
 		}
 	}
 	return out
+}
+
+// unnoticed says of a number that a criterion names, as code writes it, that none of its changes is noticed.
+func unnoticed(text, number string) string {
+	for _, n := range named(text) {
+		if n.Text == number && n.As != number {
+			return fmt.Sprintf("names %s, and no change of %s in the code is noticed", n.As, number)
+		}
+	}
+	return fmt.Sprintf("names %s, and no change of it in the code is noticed", number)
 }
 
 // A proofState is what a criterion's proof rests on.
@@ -462,8 +472,8 @@ func (a *app) showProof(r proofReport, o proveOptions) {
 		if c.Reason != "" {
 			fmt.Fprintf(a.w.Stdout, "\ncriterion %s is not proven: %s\n", c.Criterion, clean(c.Reason))
 		}
-		if len(c.Unnoticed) > 0 {
-			fmt.Fprintf(a.w.Stdout, "\ncriterion %s names %s, and no change of it in the code is noticed\n", c.Criterion, clean(strings.Join(c.Unnoticed, ", ")))
+		for _, n := range c.Unnoticed {
+			fmt.Fprintf(a.w.Stdout, "\ncriterion %s %s\n", c.Criterion, clean(unnoticed(c.Text, n)))
 		}
 		if c.Unwritten != "" {
 			fmt.Fprintf(a.w.Stdout, "\ncriterion %s: not recorded: %s\n", c.Criterion, c.Unwritten)

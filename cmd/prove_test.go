@@ -40,3 +40,17 @@ func TestNamed(t *testing.T) {
 		}
 	}
 }
+
+// A number that code writes in another way is said as the criterion has it too.
+func TestUnnoticed(t *testing.T) {
+	for number, want := range map[string]string{
+		"10000": "names 100 dollars, and no change of 10000 in the code is noticed",
+		"401":   "names 401, and no change of it in the code is noticed",
+		"720":   "names 30  days, and no change of 720 in the code is noticed",
+		"gone":  "names gone, and no change of it in the code is noticed",
+	} {
+		if got := unnoticed("IF more than 100 dollars are due for 30  days THEN THE System SHALL answer 401 and `gone`", number); got != want {
+			t.Errorf("%s: %s, want: %s", number, got, want)
+		}
+	}
+}

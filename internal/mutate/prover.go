@@ -583,6 +583,7 @@ type Criterion struct {
 // A Named is a number or word that a criterion names, as code may write it.
 type Named struct {
 	Text string
+	As   string        // how the criterion writes it
 	Unit bool          // the criterion gives it one
 	Time time.Duration // what it is, where that is a unit of time
 }
