@@ -168,6 +168,7 @@ func presets() []preset {
 		{"node", "node --test " + nodeReports, reportFile},
 		{"mocha", mochaReport, reportFile},
 		{"pytest", pytestReport, reportFile},
+		{"cargo", cargoReport, cargoOutput},
 		{"cargo-nextest", "cargo nextest run --offline --all-targets", "target/nextest/default/junit.xml"},
 		{"maven", "mvn -B -o test", "**/target/surefire-reports/TEST-*.xml"},
 		{"gradle", "$(test -x gradlew && echo ./gradlew || echo gradle) --offline test", "**/build/test-results/test/*.xml"},
@@ -175,6 +176,12 @@ func presets() []preset {
 		{"rspec", "$(test -f Gemfile && echo bundle exec) rspec --require " + adaptersDir + "/rspec.rb --format progress --format RspecJunitFormatter --out " + reportFile, reportFile},
 	}
 }
+
+// cargoReport keeps what cargo test prints, which is read in the place of a report.
+const (
+	cargoOutput = ".spec-cargo.txt"
+	cargoReport = "cargo test --offline --no-fail-fast --color never >" + cargoOutput + " 2>&1; status=$?; cat " + cargoOutput + "; exit $status"
+)
 
 // pytestReport goes on where a file of tests cannot be imported: the others' results say something all the same.
 const pytestReport = "$(test -x .venv/bin/python3 && echo .venv/bin/python3 || echo python3) -m pytest -p spec_pytest --continue-on-collection-errors --junitxml=" + reportFile

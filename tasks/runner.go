@@ -122,7 +122,7 @@ func detect(fsys fs.FS, root string) Runner {
 		return Runner{From: "go.mod", Fetch: argv("go", "mod", "download"), Build: []Line{{Argv: []string{"go", "build", "./..."}}, {Argv: []string{"go", "vet", "./..."}}},
 			Test: argv("go", "test", "./..."), GoTests: true, GoArgs: []string{"./..."}}
 	case has("Cargo.toml"):
-		return Runner{From: "Cargo.toml", Fetch: argv("cargo", "fetch"), Build: argv("cargo", "build", "--offline", "--all-targets"), Test: argv("cargo", "test", "--offline")}
+		return Runner{From: "Cargo.toml", Fetch: argv("cargo", "fetch"), Build: argv("cargo", "build", "--offline", "--all-targets"), Test: []Line{{Shell: cargoReport}}, JUnit: cargoOutput}
 	case has("package.json"):
 		r := Runner{From: "package.json", Test: argv("npm", "test")}
 		if line := packageTest(fsys, root); line != "" {

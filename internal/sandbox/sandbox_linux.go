@@ -54,15 +54,6 @@ func restrict(p Policy) error {
 	if !guard.On(guard.Writes) {
 		rules = append(rules, landlock.RWDirs("/").WithRefer())
 	}
-	cfg := landlock.V9.BestEffort()
-	if err := cfg.RestrictPaths(rules...); err != nil {
-		return err
-	}
-	if p.TCP != nil && guard.On(guard.Ports) {
-		if err := restrictPorts(p.TCP); err != nil {
-			return err
-		}
-	}
 	var scopes landlock.ScopedSet
 	if guard.On(guard.Signals) {
 		scopes |= llsys.ScopeSignal
@@ -70,20 +61,30 @@ func restrict(p Policy) error {
 	if guard.On(guard.Sockets) {
 		scopes |= llsys.ScopeAbstractUnixSocket
 	}
-	return landlock.MustConfig(scopes).BestEffort().RestrictScoped()
+	var net landlock.AccessNetSet
+	if p.TCP != nil && guard.On(guard.Ports) {
+		ports, err := portRules(p.TCP)
+		if err != nil {
+			return err
+		}
+		net, rules = llsys.AccessNetConnectTCP, append(rules, ports...)
+	}
+	// In one ruleset: a second one, whatever it is about, takes away the right to move files from one directory to another, and
+	// rustc, among others, does.
+	return landlock.MustConfig(landlock.V9.HandledAccessFS, net, scopes).BestEffort().Restrict(rules...)
 }
 
-// restrictPorts closes outgoing TCP but for the named ports. A kernel that cannot is an error: whoever names ports wants them.
-func restrictPorts(ports []uint16) error {
+// portRules close outgoing TCP but for the named ports. A kernel that cannot is an error: whoever names ports wants them.
+func portRules(ports []uint16) ([]landlock.Rule, error) {
 	abi, err := llsys.LandlockGetABIVersion()
 	if err != nil || abi < 4 {
-		return fmt.Errorf("sandbox.tcp needs Landlock ABI 4, this kernel has %d", abi)
+		return nil, fmt.Errorf("sandbox.tcp needs Landlock ABI 4, this kernel has %d", abi)
 	}
 	var rules []landlock.Rule
 	for _, port := range ports {
 		rules = append(rules, landlock.ConnectTCP(port))
 	}
-	return landlock.MustConfig(landlock.AccessNetSet(llsys.AccessNetConnectTCP)).RestrictNet(rules...)
+	return rules, nil
 }
 
 // kept are the capabilities that a command of root's keeps: those for files and for giving up root, as containers have them. The

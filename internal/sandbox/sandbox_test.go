@@ -79,6 +79,18 @@ func TestWritesOnlyWhatIsNamed(t *testing.T) {
 	}
 }
 
+// TestMovesBetweenDirectories: compilers write aside and move what they wrote into another directory. A link cannot fall back to a copy.
+func TestMovesBetweenDirectories(t *testing.T) {
+	requireLandlock(t)
+	open := t.TempDir()
+	policy := sandbox.Base(os.Environ()).With(nil, []string{open})
+	policy.TCP = []uint16{1}
+	c, out := shell(t, fmt.Sprintf(`cd %s && mkdir a b && echo x > a/f && ln a/f b/g && cat b/g`, open), policy)
+	if exit, err := c.Run(context.Background()); err != nil || exit.Code != 0 || out.String() != "x\n" {
+		t.Errorf("%v, exit %+v, output %q", err, exit, out)
+	}
+}
+
 // spec:workflow/4.2
 func TestDaemonsEndWithTheCommand(t *testing.T) {
 	dir := t.TempDir()

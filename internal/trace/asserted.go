@@ -4,6 +4,7 @@ import (
 	"path"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 )
@@ -28,8 +29,8 @@ func (rs *Results) Ending(t *Test) (Ending, string) {
 	flaky := slices.ContainsFunc(cases, func(x *Result) bool { return x.Outcome == Flaky || x.Outcome == NotRun })
 	for _, x := range cases {
 		switch {
-		case x.report.asserts(t.File) != "":
-			return Asserted, x.report.asserts(t.File)
+		case x.report.asserts(t) != "":
+			return Asserted, x.report.asserts(t)
 		case x.Outcome == TimedOut:
 			end, said = Overtime, firstLine(x.Output)
 		case x.Outcome == Failed && end != Overtime:
@@ -42,13 +43,50 @@ func (rs *Results) Ending(t *Test) (Ending, string) {
 }
 
 // asserts is what an assertion of a case said that failed; "" where none did.
-func (c *junitCase) asserts(file string) string {
+func (c *junitCase) asserts(t *Test) string {
 	for _, f := range c.Failure {
-		if said := first(firstLine(f.Message), firstLine(f.Text), "it failed"); f.asserts(path.Ext(file)) {
+		said, asserts := first(firstLine(f.Message), firstLine(f.Text), "it failed"), false
+		if path.Ext(t.File) == ".rs" {
+			if strings.TrimSpace(f.Message+f.Text) == "" {
+				f.Text = c.SystemOut
+			}
+			said, asserts = f.rust(t)
+		} else {
+			asserts = f.asserts(path.Ext(t.File))
+		}
+		if asserts {
 			return said
 		}
 	}
 	return ""
+}
+
+// panicked is how Rust says where a panic was, and what it said.
+var panicked = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`panicked at ([^\s:]+):(\d+):(\d+):?\n((?s:.*))|panicked at '((?s:.*))', ([^\s:]+):(\d+):(\d+)`)
+})
+
+// rust tells whether a failure of Rust is an assertion's. Assertions are panics there, and with words of their own they say
+// nothing but those: then it is the place that tells, which is an assertion of the tests, or code.
+func (w junitWords) rust(t *Test) (said string, asserts bool) {
+	all := w.Text + "\n" + w.Message
+	if strings.Contains(all, "test did not panic as expected") || strings.Contains(all, "panic did not contain expected string") {
+		return "the test did not panic as expected", true
+	}
+	m := panicked().FindStringSubmatch(all)
+	if m == nil {
+		return firstLine(all), strings.Contains(all, "assertion") && strings.Contains(all, "panicked at")
+	}
+	file, said := first(m[1], m[6]), firstLine(first(m[4], m[5]))
+	line, _ := strconv.Atoi(first(m[2], m[7]))
+	column, _ := strconv.Atoi(first(m[3], m[8]))
+	file = strings.ReplaceAll(file, `\`, "/")
+	own := file == t.File || strings.HasSuffix(t.File, "/"+file)
+	if own && t.verdicts != nil {
+		return said, t.verdicts[[2]int{line, column}]
+	}
+	code := !own && (strings.HasPrefix(file, "src/") || strings.Contains(file, "/src/")) && !strings.Contains(path.Base(file), "test")
+	return said, strings.HasPrefix(said, "assertion") && !code // a check of the code's own is none of the tests'
 }
 
 var (
@@ -105,9 +143,6 @@ func (w junitWords) class(ext string) string {
 func (w junitWords) asserts(ext string) bool {
 	if m := cause().FindStringSubmatch(w.Text); m != nil {
 		return assertion().MatchString(m[1])
-	}
-	if all := w.Message + "\n" + w.Text; strings.Contains(all, "panicked at") {
-		return strings.Contains(all, "assertion") // Rust's assertions are panics too
 	}
 	class := w.class(ext)
 	switch {

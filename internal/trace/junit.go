@@ -1,6 +1,7 @@
 package trace
 
 import (
+	"bufio"
 	"encoding/xml"
 	"fmt"
 	"html"
@@ -69,7 +70,17 @@ func ReadJUnit(reports ...io.Reader) (*Results, error) {
 	return rs, nil
 }
 
-func (rs *Results) readJUnit(r io.Reader) error {
+func (rs *Results) readJUnit(from io.Reader) error {
+	r := bufio.NewReader(from)
+	if head, _ := r.Peek(512); !strings.HasPrefix(strings.TrimLeft(strings.TrimPrefix(string(head), "\ufeff"), " \t\r\n"), "<") {
+		switch seen, err := rs.readLibtest(r); {
+		case err != nil:
+			return fmt.Errorf("not a report that can be read: %v", err)
+		case !seen:
+			return fmt.Errorf("no <testsuite> in the report")
+		}
+		return nil
+	}
 	d := xml.NewDecoder(r)
 	d.CharsetReader = func(_ string, in io.Reader) (io.Reader, error) { return in, nil }
 	type suite struct {

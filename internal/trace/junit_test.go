@@ -3,6 +3,7 @@ package trace
 import (
 	"strings"
 	"testing"
+	"testing/fstest"
 )
 
 // Reports as the runners write them, cut to what is read.
@@ -59,6 +60,64 @@ func TestJUnit(t *testing.T) {
 	}
 	if rs, err := ReadJUnit(strings.NewReader(`<testsuite name="s"><testcase name="a/b"/><testcase name="c"><skipped/></testcase><testcase name="d"><failure/></testcase></testsuite>`)); err != nil || rs.Counts() != (Counts{Passed: 1, Skipped: 1, Failed: 1}) {
 		t.Errorf("%v, %+v", err, rs.Counts())
+	}
+}
+
+// What panics is an assertion by its place: of the test's own lines an assert! or panic!, whatever words it has.
+func TestRustPanics(t *testing.T) {
+	const src = `pub fn add(a: u32, b: u32) -> u32 {
+    assert!(a < 100, "too much");
+    a + b
+}
+#[cfg(test)]
+mod tests {
+    fn holds(ok: bool) {
+        assert!(ok, "it does not hold");
+    }
+    // spec:f/1.1
+    #[test]
+    fn adds() {
+        let s = "ü"; assert!(super::add(1, 2) == 3, "sums");
+        holds(super::add(1, 2).to_string().parse::<u32>().unwrap() == 3);
+    }
+}
+`
+	index, err := Scan(fstest.MapFS{"crates/sum/src/lib.rs": {Data: []byte(src)}}, ".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for place, want := range map[string]Ending{
+		"src/lib.rs:13:22:\nsums":                                            Asserted, // in characters, as Rust counts them
+		"crates/sum/src/lib.rs:8:9:\nit does not hold":                       Asserted,
+		"src/lib.rs:2:5:\ntoo much":                                          Stopped,
+		"src/lib.rs:14:59:\ncalled `Result::unwrap()` on an `Err` value: no": Stopped,
+		"src/lib.rs:3:5:\nattempt to add with overflow":                      Stopped,
+		"tests/common/mod.rs:3:5:\nassertion failed: x":                      Asserted,
+		"src/other.rs:3:5:\nassertion failed: x":                             Stopped,
+	} {
+		out := "running 1 test\ntest tests::adds ... FAILED\n\nfailures:\n\n---- tests::adds stdout ----\n\nthread 'tests::adds' panicked at " + place + "\nnote: run with RUST_BACKTRACE=1\n\n\nfailures:\n    tests::adds\n\ntest result: FAILED. 0 passed; 1 failed\n"
+		rs, err := ReadJUnit(strings.NewReader(out))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if end, said := rs.Ending(index.Tests("f", "1.1")[0]); end != want {
+			t.Errorf("%s: %v %q, want %v", place, end, said, want)
+		}
+	}
+	for _, c := range []struct {
+		out  string
+		want Outcome
+	}{
+		{"running 1 test\ntest tests::adds ... ok\n", Passed},
+		{"running 2 tests\ntest tests::other ... ok\n", NotRun}, // the process ended
+		{"running 1 test\ntest tests::adds has been running for over 60 seconds\n", NotRun},
+		{"running 1 test\n\x1b[0mtest tests::adds ... \x1b[31mignored\x1b[0m, slow\r\n", Skipped},
+		{"     Running unittests src/lib.rs (target/debug/deps/sum-0123456789abcdef)\n\nrunning 1 test\ntest tests::adds ... ok\n\n     Running tests/it.rs (target/debug/deps/it-0123456789abcdef)\n\nrunning 1 test\ntest tests::adds ... FAILED\n", Passed},
+	} {
+		rs, err := ReadJUnit(strings.NewReader(c.out))
+		if err != nil || rs.Of(index.Tests("f", "1.1")[0]) != c.want {
+			t.Errorf("%q: %s %v, want %s", c.out, rs.Of(index.Tests("f", "1.1")[0]), err, c.want)
+		}
 	}
 }
 
@@ -164,7 +223,7 @@ Error: Timeout of 2000ms exceeded.</failure>`, Overtime},
 		{"PHPUnit, a class without a suffix", `<failure type="App\NotFound">x</failure>`, Stopped},
 		{"xunit", `<failure type="Xunit.Sdk.EqualException" message="Assert.Equal() Failure"/>`, Asserted},
 	} {
-		file := "a" + extOf(c.runner)
+		file := "src/lib" + extOf(c.runner)
 		rs, err := ReadJUnit(strings.NewReader(`<testsuite name="s"><testcase file="` + file + `" name="x">` + c.inside + `</testcase><testcase file="` + file + `" name="other"><failure message="no"/></testcase></testsuite>`))
 		if err != nil {
 			t.Errorf("%s: %v", c.runner, err)
@@ -190,6 +249,8 @@ func extOf(runner string) string {
 		return ".rb"
 	case "xunit":
 		return ".cs"
+	case "Rust":
+		return ".rs"
 	}
 	return ".py"
 }

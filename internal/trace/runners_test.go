@@ -30,7 +30,7 @@ func TestRunners(t *testing.T) {
 				switch {
 				case f.Name == "want":
 					want = string(f.Data)
-				case path.Ext(f.Name) == ".xml":
+				case path.Ext(f.Name) == ".xml", path.Ext(f.Name) == ".out":
 					reports = append(reports, bytes.NewReader(f.Data))
 				default:
 					tree[f.Name] = &fstest.MapFile{Data: f.Data}
@@ -49,6 +49,7 @@ func TestRunners(t *testing.T) {
 				t.Fatalf("%d criteria", len(lines))
 			}
 			for _, line := range lines {
+				line, ending, _ := strings.Cut(strings.TrimSuffix(line, ")"), " (")
 				id, outcome, _ := strings.Cut(line, " ")
 				tests := index.Tests("f", id)
 				got := "no test"
@@ -57,6 +58,11 @@ func TestRunners(t *testing.T) {
 				}
 				if len(tests) > 1 || got != outcome {
 					t.Errorf("%s: %d tests, %s, want %s", id, len(tests), got, outcome)
+				}
+				if want, ok := map[string]Ending{"asserted": Asserted, "stopped": Stopped}[ending]; ok && len(tests) > 0 {
+					if end, said := results.Ending(tests[0]); end != want || said == "" {
+						t.Errorf("%s: %v %q, want %s", id, end, said, ending)
+					}
 				}
 			}
 		})

@@ -43,6 +43,8 @@ type Test struct {
 	also   string         // another name that it is shown by
 	like   *regexp.Regexp // what its names look like, where they hold parameters; nil where they hold none
 	rivals []*Test        // other tests of the file that a case could be of
+
+	verdicts map[[2]int]bool // of Rust, the lines and columns at which an assertion of the tests around it begins
 }
 
 // An Index holds the tags of a tree. It is read-only and safe for concurrent use.

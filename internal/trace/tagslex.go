@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"unicode/utf8"
 )
 
 // What a byte of a source file is part of.
@@ -516,6 +517,7 @@ func (s *source) test(file string, f found) *Test {
 	}
 	sum := sha256.Sum256([]byte(strings.Join(s.lang.renamed(s.tokens(f.from, f.to)), " ")))
 	t.Body = "sha256:" + hex.EncodeToString(sum[:])
+	t.verdicts = s.verdicts(file, f)
 	first := true
 	for n := s.lineOf(f.head); n < len(s.starts) && s.starts[n] < f.to; n++ {
 		code := s.code(n)
@@ -665,4 +667,34 @@ func (l *language) renamed(words []string) []string {
 		}
 	}
 	return out
+}
+
+// verdict is a macro of Rust with which a test says that something is wrong.
+var verdict = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?:\w+::)*\b(?:(?:debug_|prop_)?assert\w*|panic)!`)
+})
+
+// verdicts are the places, in the modules that a test of Rust stands in, at which an assertion begins. A file of a directory of
+// tests holds nothing else.
+func (s *source) verdicts(file string, f found) map[[2]int]bool {
+	if !strings.Contains(s.lang.exts, " .rs ") {
+		return nil
+	}
+	from, to := f.from, f.to
+	for _, g := range s.groups {
+		if g.from < f.from && f.from < g.to {
+			from, to = min(from, g.from), max(to, g.to)
+		}
+	}
+	if binary, _ := crate(file); binary != "" {
+		from, to = 0, len(s.text)
+	}
+	places := map[[2]int]bool{}
+	for n := s.lineOf(from); n < len(s.starts) && s.starts[n] < to; n++ {
+		code := s.code(n)
+		for _, m := range verdict().FindAllStringIndex(code, -1) {
+			places[[2]int{n + 1, utf8.RuneCountInString(s.lineText(n)[:m[0]]) + 1}] = true
+		}
+	}
+	return places
 }
