@@ -59,11 +59,13 @@ type maker struct {
 	name    string
 	fn      string
 	results []string                   // types of the function's results, as written
+	zeros   []string                   // their zero values
 	locks   map[ast.Stmt]bool          // statements that take or give back a lock
 	negated map[ast.Expr]bool          // conditions as a whole
 	wholes  map[ast.Expr]types.Type    // of constants that numbers are parts of
 	times   map[ast.Expr]time.Duration // the same, where it is one
 	logging bool                       // within a statement that logs
+	uses    *uses                      // of the package
 	next    *int
 	out     []*Mutant
 	depth   int
@@ -83,7 +85,7 @@ func (m *maker) typeOf(e ast.Expr) types.Type {
 func (m *maker) add(n ast.Node, kind, from, to string, edits func(id int) []edit) *Mutant {
 	*m.next++
 	p := m.fset.Position(n.Pos())
-	mu := &Mutant{ID: *m.next, File: m.name, Line: p.Line, Column: p.Column, EndLine: m.line(n.End()), Func: m.fn, Kind: kind, From: short(from), To: short(to), Diff: m.diff(n, to), compiles: true, logged: m.logging}
+	mu := &Mutant{ID: *m.next, File: m.name, Line: p.Line, Column: p.Column, EndLine: m.line(n.End()), Func: m.fn, Kind: kind, From: short(from), To: short(to), Diff: m.diff(n, m.keep(n, to)), compiles: true, logged: m.logging}
 	mu.edits = edits(mu.ID)
 	m.out = append(m.out, mu)
 	return mu
@@ -258,20 +260,47 @@ func holds(t types.Type, v int64) bool {
 }
 
 func (m *maker) function(t *ast.FuncType, body *ast.BlockStmt) {
-	outer, held := m.results, m.locks
-	m.results = nil
+	outer, zeros, held := m.results, m.zeros, m.locks
+	m.results, m.zeros = nil, nil
 	if m.locks == nil {
 		m.locks = m.lockCalls(body)
 	}
 	if t.Results != nil {
 		for _, f := range t.Results.List {
 			for range max(1, len(f.Names)) {
-				m.results = append(m.results, m.text(f.Type))
+				m.results, m.zeros = append(m.results, m.text(f.Type)), append(m.zeros, m.zero(f.Type))
 			}
 		}
 	}
 	m.block(body.List)
-	m.results, m.locks = outer, held
+	m.results, m.zeros, m.locks = outer, zeros, held
+}
+
+// zero is the zero value of a type, as one would write it.
+func (m *maker) zero(of ast.Expr) string {
+	t := m.typeOf(of)
+	if t == nil {
+		return "*new(" + m.text(of) + ")"
+	}
+	if _, ok := types.Unalias(t).(*types.TypeParam); ok {
+		return "*new(" + m.text(of) + ")"
+	}
+	switch u := t.Underlying().(type) {
+	case *types.Pointer, *types.Slice, *types.Map, *types.Chan, *types.Signature, *types.Interface:
+		return "nil"
+	case *types.Struct, *types.Array:
+		return m.text(of) + "{}"
+	case *types.Basic:
+		switch {
+		case u.Info()&types.IsBoolean != 0:
+			return "false"
+		case u.Info()&types.IsString != 0:
+			return `""`
+		case u.Info()&types.IsNumeric != 0:
+			return "0"
+		}
+	}
+	return "*new(" + m.text(of) + ")"
 }
 
 // lockCalls makes of each lock that a function takes and gives back the mutant that does neither: without the one alone the
@@ -417,10 +446,8 @@ func (m *maker) returns(s *ast.ReturnStmt) {
 	if len(m.results) == 0 || len(s.Results) != len(m.results) {
 		return
 	}
-	zero := make([]string, len(m.results))
 	plain := true
-	for i, t := range m.results {
-		zero[i] = "*new(" + t + ")"
+	for i := range m.results {
 		tv := m.pkg.TypesInfo.Types[s.Results[i]]
 		plain = plain && (tv.IsNil() || tv.Value != nil && (tv.Value.ExactString() == "0" || tv.Value.ExactString() == `""` || tv.Value.ExactString() == "false"))
 	}
@@ -443,7 +470,7 @@ func (m *maker) returns(s *ast.ReturnStmt) {
 		m.add(s, "drop an error", m.text(s), "return "+to, before(to))
 		return
 	}
-	to := strings.Join(zero, ", ")
+	to := strings.Join(m.zeros, ", ")
 	m.add(s, "return zero values", m.text(s), "return "+to, before(to))
 	if to := m.swapped(s); to != "" {
 		m.depth++
@@ -488,6 +515,9 @@ func (m *maker) inside(s ast.Node) {
 		if n == nil {
 			m.depth -= 8
 			return true
+		}
+		if e, ok := n.(ast.Expr); ok && m.uses.index[e] {
+			return false
 		}
 		switch n := n.(type) {
 		case *ast.FuncLit:
@@ -644,6 +674,9 @@ func (m *maker) literal(lit *ast.BasicLit) {
 		if len(lit.Value) <= 2 || strings.ContainsAny(lit.Value, " \n%") || !strings.Contains(name, "string") {
 			return // a message for people, or nothing
 		}
+		if m.uses.beside[lit][`""`] {
+			return // which its switch or map has already
+		}
 		mu := m.add(lit, "empty a string", lit.Value, `""`, func(id int) []edit {
 			return m.around(lit, fmt.Sprintf("specMutantPick[%s](%d, ", name, id), `, "")`)
 		})
@@ -663,6 +696,9 @@ func (m *maker) number(e ast.Expr, t types.Type, name string, byName bool) {
 	for round, v := range changes(value, t) {
 		if byName && round == 2 {
 			break
+		}
+		if m.uses.beside[e][strconv.FormatInt(v, 10)] {
+			continue // which its switch or map has already
 		}
 		to := strconv.FormatInt(v, 10)
 		mu := m.add(e, "change a number", m.text(e), to, func(id int) []edit {
@@ -791,6 +827,7 @@ func (m *maker) typeName(t types.Type) (string, bool) {
 func mutantsOf(p *packages.Package, read func(string) ([]byte, error), next *int) (map[string][]byte, []*Mutant, error) {
 	sources := map[string][]byte{}
 	var all []*Mutant
+	used := usesOf(p)
 	for i, f := range p.Syntax {
 		name := p.CompiledGoFiles[i]
 		if filepath.Ext(name) != ".go" || strings.HasSuffix(name, "_test.go") || ast.IsGenerated(f) {
@@ -801,7 +838,7 @@ func mutantsOf(p *packages.Package, read func(string) ([]byte, error), next *int
 			return nil, nil, err
 		}
 		sources[name] = src
-		m := &maker{fset: p.Fset, pkg: p, file: f, src: src, name: name, next: next, negated: map[ast.Expr]bool{}}
+		m := &maker{fset: p.Fset, pkg: p, file: f, src: src, name: name, next: next, negated: map[ast.Expr]bool{}, uses: used}
 		m.constants(f)
 		m.decls()
 		all = append(all, m.out...)

@@ -286,7 +286,7 @@ func (p *Prover) writeOverlay() error {
 		return err
 	}
 	for _, pkg := range p.pkgs {
-		dir := filepath.Dir(pkg.CompiledGoFiles[0])
+		dir := cmp.Or(p.dirs[pkg.PkgPath], filepath.Dir(pkg.CompiledGoFiles[0])) // where cgo has a part the compiled files lie elsewhere
 		for name, data := range p.drivers(dir) {
 			if err := put(filepath.Join(dir, name), data); err != nil {
 				return err
@@ -501,23 +501,61 @@ var said = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?m
 // scriptSaid is the line of a script that failed, which stands behind all that was printed before.
 var scriptSaid = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?m)^\s+FAIL: (\S+\.txtar:\d+: .*)$`) })
 
-func saying(out string) string {
-	if m := scriptSaid().FindStringSubmatch(out); m != nil {
-		return short(m[1])
+// speech finds what a failing test says first. One that begins with an empty line, as those of testify and gomega do, goes on in the
+// next ones.
+type speech struct {
+	said string
+	open bool
+}
+
+func (s *speech) line(text string) {
+	if m := scriptSaid().FindStringSubmatch(text); m != nil {
+		s.said, s.open = short(m[1]), false
+		return
 	}
-	return short(said().FindString(out))
+	words := strings.Join(strings.Fields(text), " ")
+	switch {
+	case s.said == "":
+		if said().MatchString(text) {
+			s.said = short(text)
+			s.open = strings.HasSuffix(words, ":")
+		}
+	case !s.open:
+	case words == "" || strings.HasPrefix(text, "---") || said().MatchString(text) || strings.HasPrefix(words, "Test: ") || strings.HasPrefix(words, "Diff:"):
+		s.open = strings.HasSuffix(s.said, ":") && words == ""
+	case !strings.HasPrefix(words, "Error Trace:"):
+		s.said = short(s.said + " " + strings.TrimPrefix(words, "Error: "))
+	}
+}
+
+func saying(out string) string {
+	var s speech
+	for line := range strings.Lines(out) {
+		s.line(strings.TrimRight(line, "\r\n"))
+	}
+	return s.said
 }
 
 // account is what a test as it is said when it failed: its first lines, since the one that counts need not be the first.
 func (r ran) account() string {
-	lines := said().FindAllString(r.out, 4)
-	if len(lines) < 2 {
+	var all []string
+	s := speech{}
+	for line := range strings.Lines(r.out) {
+		if said().MatchString(line) && s.said != "" {
+			all, s = append(all, s.said), speech{}
+		}
+		if len(all) == 4 {
+			break
+		}
+		s.line(strings.TrimRight(line, "\r\n"))
+	}
+	if len(all) < 4 {
+		all = append(all, s.said)
+	}
+	if len(all) < 2 || scriptSaid().MatchString(r.out) {
 		return r.said
 	}
-	for i := range lines {
-		lines[i] = short(lines[i])
-	}
-	return strings.Join(lines, "\n")
+	return strings.Join(all, "\n")
 }
 
 // A crash is what a process prints that panics: where a script shows that of one that it started, no assertion is what

@@ -3,6 +3,11 @@ package mutate_test
 import (
 	"errors"
 	"fmt"
+	"go/ast"
+	"go/importer"
+	"go/parser"
+	"go/token"
+	"go/types"
 	"maps"
 	"os"
 	"os/exec"
@@ -484,6 +489,55 @@ func TestHabits(t *testing.T) {
 			}
 		}
 	}
+}
+
+// What a diff shows is a program that compiles: made by hand, it is the break that was tried.
+func TestDiffsCompile(t *testing.T) {
+	p, dir := proverOf(t, "habits")
+	p.Budget = 200
+	r, err := p.Prove(t.Context(), []mutate.Test{{Dir: filepath.Join(dir, "unused"), Name: "TestHollow"}}, mutate.Criterion{Name: "f/1.1", Named: plain("7")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	fset := token.NewFileSet()
+	conf := types.Config{Importer: importer.ForCompiler(fset, "source", nil)}
+	kinds, zero := map[string]int{}, false
+	for _, v := range r.Verdicts {
+		data, err := os.ReadFile(v.File)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, err := parser.ParseFile(fset, v.File, applied(t, string(data), v.Diff), 0)
+		if err == nil {
+			_, err = conf.Check("unused", fset, []*ast.File{f}, nil)
+		}
+		if err != nil {
+			t.Errorf("%v\n%s", err, v.Diff)
+		}
+		kinds[v.Kind]++
+		zero = zero || v.To == "return limits{}, nil, false, nil"
+	}
+	if kinds["drop a statement"] < 3 || kinds["empty a string"] < 3 || kinds["return zero values"] < 3 || kinds["change a number"] < 6 || !zero {
+		t.Errorf("%v; zero values as they are written: %v", kinds, zero)
+	}
+}
+
+// applied is a source with a hunk of whole lines.
+func applied(t *testing.T, src, hunk string) string {
+	t.Helper()
+	var line, gone int
+	head, body, _ := strings.Cut(hunk, "\n")
+	if _, err := fmt.Sscanf(head, "@@ -%d,%d", &line, &gone); err != nil {
+		t.Fatalf("%v: %s", err, head)
+	}
+	lines := strings.SplitAfter(src, "\n")
+	var is []string
+	for l := range strings.Lines(body) {
+		if text, ok := strings.CutPrefix(l, "+"); ok {
+			is = append(is, text)
+		}
+	}
+	return strings.Join(slices.Concat(lines[:line-1], is, lines[line-1+gone:]), "")
 }
 
 // A prover reads what the tests are made of alone: code that does not compile elsewhere is no obstacle, and tests that lie beside the code

@@ -34,6 +34,7 @@ type worker struct {
 	shares  []string     // variables of the environment for the processes after this one
 	now     ran
 	crash   crash
+	speech  speech
 	out     *tail
 	begun   bool
 	ended   bool
@@ -137,9 +138,8 @@ func (w *worker) line(text string) {
 	words, ok := strings.CutPrefix(text, "spec-mutant: ")
 	if !ok {
 		w.crash.line(text)
-		if words := saying(text); words != "" && (w.now.said == "" || scriptSaid().MatchString(text)) {
-			w.now.said = words
-		}
+		w.speech.line(text)
+		w.now.said = w.speech.said
 		return
 	}
 	word, rest, _ := strings.Cut(words, " ")
@@ -151,7 +151,7 @@ func (w *worker) line(text string) {
 	case "early":
 		note(w.early, rest)
 	case "begins":
-		w.begun, w.crash, w.now = true, crash{}, ran{reached: map[int]bool{}}
+		w.begun, w.crash, w.speech, w.now = true, crash{}, speech{}, ran{reached: map[int]bool{}}
 		w.since = time.Now()
 		w.spent, _ = processorTime(w.process)
 	case "reached":
@@ -201,7 +201,7 @@ const lookEvery = 20 * time.Millisecond
 // run has the process run a test. A run that is over for too is ended, and the process with it.
 func (w *worker) run(ctx context.Context, test, state string, over func(wall, cpu time.Duration) bool) (ran, error) {
 	w.mu.Lock()
-	w.begun, w.ended, w.now, w.crash = false, false, ran{}, crash{}
+	w.begun, w.ended, w.now, w.crash, w.speech = false, false, ran{}, crash{}, speech{}
 	w.out = new(tail)
 	w.mu.Unlock()
 	asked := time.Now()

@@ -1,0 +1,11 @@
+package unused
+
+import "testing"
+
+func TestHollow(t *testing.T) {
+	for _, words := range [][]string{nil, {"a"}, {"a", "b"}} {
+		Count(words, Wrap("c"))
+	}
+	Wrap(Wrap("d"))()
+	Wrap(1)()
+}
