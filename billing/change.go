@@ -80,9 +80,10 @@ func (a *API) change(w http.ResponseWriter, r *http.Request, userID, kind string
 	if err := a.Sync(ctx, sub.StripeID, "user:"+kind); err != nil {
 		return errors.Join(err, a.letGo(ctx, c))
 	}
-	if c.sub, err = a.live(ctx, userID); err == nil && s.done(c.sub) && (resumed || !s.once) {
+	switch c.sub, err = a.live(ctx, userID); {
+	case err == nil && s.done(c.sub) && (resumed || !s.once), resumed && kind == "cancel" && errors.Is(err, errEnded):
 		return errors.Join(a.closeChange(ctx, c, "done", ""), a.answerCurrent(ctx, w, userID))
-	} else if err == nil {
+	case err == nil:
 		err = s.check(c.sub)
 	}
 	if err != nil {
@@ -135,11 +136,14 @@ func (a *API) unchanged(ctx context.Context, c *change, s step) bool {
 	return err == nil && !s.done(sub)
 }
 
+// errEnded is the answer to who asks for a change of what has ended.
+var errEnded = conflict("the subscription has ended; subscribe again")
+
 // live is the user's live subscription. One that has ended is not found, but refused: it cannot be changed any more.
 func (a *API) live(ctx context.Context, userID string) (*Subscription, error) {
 	sub, err := a.store.Current(ctx, userID)
 	if err == nil && !sub.Status.Live() {
-		return nil, &problem{status: http.StatusConflict, text: "the subscription has ended; subscribe again"}
+		return nil, errEnded
 	}
 	return sub, err
 }
@@ -157,7 +161,7 @@ func (a *API) answerCurrent(ctx context.Context, w http.ResponseWriter, userID s
 // How long an open change belongs to the request that works on it, and how long it may be taken up by one that asks for
 // the same. What is older is given up: what the user wanted then may not be what they want now.
 const (
-	holdChange    = 30 * time.Second
+	holdChange    = time.Minute / 2 // a few attempts at Stripe
 	abandonChange = 10 * time.Minute
 )
 
@@ -248,13 +252,12 @@ func (a *API) release(ctx context.Context, c *change) error {
 	}
 	params := &stripe.SubscriptionScheduleReleaseParams{}
 	params.Context = ctx
-	params.SetIdempotencyKey(c.id + ":release")
 	_, err = a.schedules().Release(current.Schedule.ID, params)
 	return err
 }
 
 // errAnnual is the answer to who asks for an upgrade that was made.
-var errAnnual = &problem{status: http.StatusConflict, text: "the plan is annual already"}
+var errAnnual = conflict("the plan is annual already")
 
 // upgrade changes from monthly to annual at once: POST → the subscription. The rest of the month is credited to the
 // second, the year is charged now and begins now. A declined card changes nothing (402). During a trial the price is
@@ -269,9 +272,9 @@ func (a *API) upgrade(w http.ResponseWriter, r *http.Request, userID string) err
 			case s.Plan == Annual && s.PendingPlan == "":
 				return errAnnual
 			case s.Status != Active && s.Status != Trialing:
-				return &problem{status: http.StatusConflict, text: "pay the open invoice first"}
+				return conflict("pay the open invoice first")
 			case s.CancelAtPeriodEnd:
-				return &problem{status: http.StatusConflict, text: "the subscription is cancelled; resume it first"}
+				return conflict("the subscription is cancelled; resume it first")
 			}
 			return nil
 		},
@@ -304,7 +307,7 @@ func (a *API) downgrade(w http.ResponseWriter, r *http.Request, userID string) e
 	return a.change(w, r, userID, "downgrade", step{
 		check: func(s *Subscription) error {
 			if s.Plan == Monthly || s.CancelAtPeriodEnd || s.Status != Active && s.Status != Trialing {
-				return &problem{status: http.StatusConflict, text: "only a running annual subscription can be downgraded"}
+				return conflict("only a running annual subscription can be downgraded")
 			}
 			return nil
 		},
@@ -329,7 +332,7 @@ func (a *API) schedule(ctx context.Context, c *change) error {
 	if id == "" {
 		params := &stripe.SubscriptionScheduleParams{FromSubscription: stripe.String(c.sub.StripeID)}
 		params.Context = ctx
-		params.SetIdempotencyKey(c.id + ":create")
+		params.SetIdempotencyKey(c.id)
 		s, err := a.schedules().New(params)
 		if err != nil {
 			return err
@@ -345,7 +348,6 @@ func (a *API) schedule(ctx context.Context, c *change) error {
 		},
 	}
 	params.Context = ctx
-	params.SetIdempotencyKey(c.id + ":phases")
 	_, err = a.schedules().Update(id, params)
 	return err
 }
@@ -368,7 +370,7 @@ func (a *API) cancel(w http.ResponseWriter, r *http.Request, userID string) erro
 	return a.change(w, r, userID, "cancel", step{
 		check: func(s *Subscription) error {
 			if in.Immediately && s.Status == Active {
-				return &problem{status: http.StatusConflict, text: "the period is paid for; the subscription ends with it"}
+				return conflict("the period is paid for; the subscription ends with it")
 			}
 			return nil
 		},
@@ -383,11 +385,7 @@ func (a *API) cancel(w http.ResponseWriter, r *http.Request, userID string) erro
 			if err := a.voidOpen(ctx, c); err != nil {
 				return err
 			}
-			params := &stripe.SubscriptionCancelParams{InvoiceNow: stripe.Bool(false), Prorate: stripe.Bool(false)}
-			params.Context = ctx
-			params.SetIdempotencyKey(c.id)
-			_, err := a.subscriptions().Cancel(c.sub.StripeID, params)
-			return err
+			return a.stripe.end(ctx, c.sub.StripeID)
 		},
 	})
 }
@@ -407,7 +405,6 @@ func (a *API) voidOpen(ctx context.Context, c *change) error {
 	}
 	params := &stripe.InvoiceVoidInvoiceParams{}
 	params.Context = ctx
-	params.SetIdempotencyKey(c.id + ":void")
 	_, err = invoices.VoidInvoice(in.ID, params)
 	return err
 }
@@ -423,6 +420,9 @@ func (a *API) resume(w http.ResponseWriter, r *http.Request, userID string) erro
 	})
 }
 
+// setCancel has the subscription end with its period, or go on.
+//
+// spec:subscription-billing/6.2
 func (a *API) setCancel(ctx context.Context, c *change, end bool) error {
 	params := &stripe.SubscriptionParams{CancelAtPeriodEnd: stripe.Bool(end)}
 	params.Context = ctx

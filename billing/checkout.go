@@ -137,7 +137,7 @@ func (a *API) trySession(ctx context.Context, userID string, plan Plan) (url str
 			return err
 		}
 		url = s.URL
-		if expires = at(s.ExpiresAt); s.ExpiresAt == 0 {
+		if expires = at(s.ExpiresAt); expires.IsZero() {
 			expires = a.now().Add(24 * time.Hour) // what Stripe does unless it is told
 		}
 		_, err = tx.Exec(ctx, `INSERT INTO checkout_sessions (id, user_id, plan, url, expires_at) VALUES ($1, $2, $3, $4, $5)`, s.ID, userID, plan, s.URL, expires)
@@ -180,7 +180,7 @@ func (a *API) catchUp(ctx context.Context, userID, source string) error {
 }
 
 // errSubscribed is the answer to who has a live subscription and asks for another.
-var errSubscribed = &problem{status: http.StatusConflict, text: "there is a subscription already"}
+var errSubscribed = conflict("there is a subscription already")
 
 // stillOpen asks Stripe whether a session can still be paid, and for the subscription of one that was. Where Stripe has no
 // answer to that, what it said when the session was made counts.
@@ -225,14 +225,10 @@ func (a *API) customer(ctx context.Context, tx pgx.Tx, userID string) (string, e
 	params := &stripe.CustomerParams{}
 	params.Context = ctx
 	params.AddMetadata("user_id", userID)
-	key := "customer:" + userID
 	if deleted {
 		generation++
 	}
-	if generation > 0 {
-		key = fmt.Sprintf("%s:%d", key, generation)
-	}
-	params.SetIdempotencyKey(key)
+	params.SetIdempotencyKey(fmt.Sprintf("customer:%s:%d", userID, generation))
 	c, err := (customer.Client{B: a.stripe.backend, Key: a.stripe.config.SecretKey}).New(params)
 	if err != nil {
 		return "", fmt.Errorf("making the Stripe customer: %w", err)

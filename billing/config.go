@@ -151,17 +151,21 @@ func NewStripe(c Config) (*Stripe, error) {
 	return &Stripe{config: c, backend: stripe.GetBackendWithConfig(stripe.APIBackend, backendConfig(c))}, nil
 }
 
-// backendConfig is how Stripe's library is used. It writes no log of its own: what Stripe says of a request may name the key, or a
-// card.
-//
-// spec:subscription-billing/13.3
+// backendConfig is how Stripe's library is used.
 func backendConfig(c Config) *stripe.BackendConfig {
 	cfg := &stripe.BackendConfig{HTTPClient: httpClient(cmp.Or(c.Timeout, 5*time.Second)), MaxNetworkRetries: stripe.Int64(2)}
-	cfg.LeveledLogger = &stripe.LeveledLogger{Level: stripe.LevelNull}
+	silence(cfg)
 	if c.APIBase != "" {
 		cfg.URL = stripe.String(strings.TrimSuffix(c.APIBase, "/"))
 	}
 	return cfg
+}
+
+// silence has Stripe's library write no log of its own: what Stripe says of a request may name the key, or a card.
+//
+// spec:subscription-billing/13.3
+func silence(cfg *stripe.BackendConfig) {
+	cfg.LeveledLogger = &stripe.LeveledLogger{Level: stripe.LevelNull}
 }
 
 // CheckPrices fetches both prices and refuses to go on when one is not what its plan says: currency, amount and interval

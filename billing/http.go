@@ -67,6 +67,9 @@ type problem struct {
 
 func (p *problem) Error() string { return p.text }
 
+// conflict is the answer to who asks for what the subscription, as it is, does not allow.
+func conflict(text string) *problem { return &problem{status: http.StatusConflict, text: text} }
+
 // maxBody bounds a request's body, in bytes.
 const maxBody = 64 << 10
 

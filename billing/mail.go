@@ -56,6 +56,8 @@ func queueMail(ctx context.Context, tx pgx.Tx, key, userID, kind string, data ma
 }
 
 // write makes the text of a mail.
+//
+// spec:subscription-billing/10.1 spec:subscription-billing/10.2
 func write(kind string, d mailData, page string) (subject, text string) {
 	amount := money(d.Amount)
 	switch kind {
@@ -148,9 +150,9 @@ func (p *Postman) one(ctx context.Context) (found, ok bool, err error) {
 	return found, ok, err
 }
 
-// mailTimeout is how long a mail may take to be sent: less than a transaction may be idle, since a mail that went out has to be
-// marked.
-const mailTimeout = 30 * time.Second
+// mailTimeout is how long a mail may take to be sent: half as long as a transaction may be idle, since a mail that went out has to
+// be marked.
+const mailTimeout = time.Minute / 2
 
 func (p *Postman) send(ctx context.Context, m Mail) error {
 	ctx, cancel := context.WithTimeout(ctx, mailTimeout)

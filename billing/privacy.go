@@ -130,10 +130,7 @@ func (m *Module) Erase(ctx context.Context, userID string) error {
 		return err
 	}
 	for _, id := range subscriptions {
-		params := &stripe.SubscriptionCancelParams{InvoiceNow: stripe.Bool(false), Prorate: stripe.Bool(false)}
-		params.Context = ctx
-		params.SetIdempotencyKey(stripe.NewIdempotencyKey())
-		if _, err := m.API.subscriptions().Cancel(id, params); err != nil && !isStripeError(err, http.StatusNotFound) {
+		if err := m.stripe.end(ctx, id); err != nil && !missingAtStripe(err) {
 			return fmt.Errorf("cancelling subscription %s: %w", id, err)
 		}
 		if err := m.API.Sync(ctx, id, "job:erase"); err != nil && !isForeign(err) {
@@ -143,7 +140,7 @@ func (m *Module) Erase(ctx context.Context, userID string) error {
 	for _, id := range customers {
 		params := &stripe.CustomerParams{}
 		params.Context = ctx
-		if _, err := (customer.Client{B: m.stripe.backend, Key: m.stripe.config.SecretKey}).Del(id, params); err != nil && !isStripeError(err, http.StatusNotFound) {
+		if _, err := (customer.Client{B: m.stripe.backend, Key: m.stripe.config.SecretKey}).Del(id, params); err != nil && !missingAtStripe(err) {
 			return fmt.Errorf("deleting customer %s: %w", id, err)
 		}
 	}

@@ -129,24 +129,7 @@ func (s *Store) Save(ctx context.Context, tx pgx.Tx, sub Subscription, source st
 	if err != nil {
 		return false, fmt.Errorf("writing subscription %s: %v", sub.StripeID, err)
 	}
-	if err := tell(ctx, tx, old, &sub); err != nil {
-		return false, err
-	}
 	return true, audit(ctx, tx, old, &sub, source)
-}
-
-// tell tells other instances of a subscription that is quarantined, or is no more, though its row may be as it was. Of a new row
-// they hear anyway.
-//
-// spec:subscription-billing/14.1
-func tell(ctx context.Context, tx pgx.Tx, old, sub *Subscription) error {
-	if old == nil || old.Quarantined == sub.Quarantined {
-		return nil
-	}
-	if _, err := tx.Exec(ctx, `SELECT pg_notify('billing_subscriptions', $1)`, sub.UserID); err != nil {
-		return fmt.Errorf("telling of subscription %s: %v", sub.StripeID, err)
-	}
-	return nil
 }
 
 func orNull(t time.Time) *time.Time {
@@ -235,7 +218,7 @@ func (s *Store) SaveInvoice(ctx context.Context, tx pgx.Tx, userID, subscription
 // Invoices lists a user's invoices, newest first, at most limit; after is the id of the last one of the page before, ""
 // for the first page.
 //
-// spec:subscription-billing/5.2 spec:subscription-billing/14.2
+// spec:subscription-billing/5.2
 func (s *Store) Invoices(ctx context.Context, userID, after string, limit int) ([]Invoice, error) {
 	rows, err := s.pool.Query(ctx, `SELECT id, number, amount_due, amount_paid, currency, status, billing_reason, attempt_count, hosted_invoice_url,
 			coalesce(period_start, 'epoch'), coalesce(period_end, 'epoch'), created_at FROM invoices
@@ -259,9 +242,10 @@ func (s *Store) Invoices(ctx context.Context, userID, after string, limit int) (
 //
 // spec:subscription-billing/8.2
 func (s *Store) ownInvoice(ctx context.Context, userID, id string) error {
-	err := s.pool.QueryRow(ctx, `SELECT FROM invoices WHERE id = $1 AND user_id = $2`, id, userID).Scan()
-	if errors.Is(err, pgx.ErrNoRows) {
-		return ErrNotFound
+	var own bool
+	err := s.pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM invoices WHERE id = $1 AND user_id = $2)`, id, userID).Scan(&own)
+	if err == nil && !own {
+		err = ErrNotFound
 	}
 	return err
 }

@@ -41,6 +41,20 @@ func (s *Stripe) fetch(ctx context.Context, id string) (*stripe.Subscription, er
 	return (subscription.Client{B: s.backend, Key: s.config.SecretKey}).Get(id, params)
 }
 
+// end cancels a subscription at once: nothing more is charged, and nothing credited. Where the answer was lost, and Stripe is asked again, it
+// does not find what has ended.
+func (s *Stripe) end(ctx context.Context, id string) error {
+	params := &stripe.SubscriptionCancelParams{InvoiceNow: stripe.Bool(false), Prorate: stripe.Bool(false)}
+	params.Context = ctx
+	_, err := (subscription.Client{B: s.backend, Key: s.config.SecretKey}).Cancel(id, params)
+	if missingAtStripe(err) {
+		if current, fetchErr := s.fetch(ctx, id); fetchErr == nil && Status(current.Status).Terminal() {
+			return nil
+		}
+	}
+	return err
+}
+
 // Sync fetches a subscription and writes it, with an audit row when something changed.
 func (s *Syncer) Sync(ctx context.Context, subscriptionID, source string) error {
 	customer := ""
@@ -89,11 +103,10 @@ func (s *Syncer) SyncTx(ctx context.Context, tx pgx.Tx, customerID, subscription
 	if err != nil {
 		return fmt.Errorf("fetching subscription %s: %w", subscriptionID, err)
 	}
-	sub, reason, err := s.read(ctx, tx, remote)
+	sub, reason, err := s.read(ctx, tx, remote, asked)
 	if err != nil {
 		return err
 	}
-	sub.SyncedAt = asked
 	if reason != "" {
 		return s.odd(ctx, tx, sub, reason, source)
 	}
@@ -101,8 +114,8 @@ func (s *Syncer) SyncTx(ctx context.Context, tx pgx.Tx, customerID, subscription
 	return err
 }
 
-// read turns Stripe's subscription into ours. The reason says why it is not charged as one of our plans is, "" when it is.
-func (s *Syncer) read(ctx context.Context, tx pgx.Tx, r *stripe.Subscription) (sub Subscription, reason string, err error) {
+// read turns Stripe's subscription, as it was asked for at a time, into ours. The reason says why it is not charged as one of our plans is, "" when it is.
+func (s *Syncer) read(ctx context.Context, tx pgx.Tx, r *stripe.Subscription, asked time.Time) (sub Subscription, reason string, err error) {
 	if r.Customer == nil {
 		return sub, "", fmt.Errorf("subscription %s: %w: it has no customer", r.ID, errForeign)
 	}
@@ -114,7 +127,7 @@ func (s *Syncer) read(ctx context.Context, tx pgx.Tx, r *stripe.Subscription) (s
 		return sub, "", err
 	}
 	sub = Subscription{UserID: userID, StripeID: r.ID, CustomerID: r.Customer.ID, Status: Status(r.Status), CurrentPeriodStart: at(r.CurrentPeriodStart), CurrentPeriodEnd: at(r.CurrentPeriodEnd),
-		CancelAtPeriodEnd: r.CancelAtPeriodEnd, CancelAt: at(r.CancelAt), TrialEnd: at(r.TrialEnd), CanceledAt: at(r.CanceledAt), EndedAt: at(r.EndedAt)}
+		CancelAtPeriodEnd: r.CancelAtPeriodEnd, CancelAt: at(r.CancelAt), TrialEnd: at(r.TrialEnd), CanceledAt: at(r.CanceledAt), EndedAt: at(r.EndedAt), SyncedAt: asked}
 	if r.Items == nil || len(r.Items.Data) != 1 || r.Items.Data[0].Price == nil {
 		return sub, "it has not exactly one item", nil
 	}

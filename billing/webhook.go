@@ -111,7 +111,7 @@ const insertEvents = `INSERT INTO stripe_events (id, type, api_version, livemode
 // (a NUL in a text, nesting without end) is left out, since delivering it again would not help: the worker fetches what it
 // needs.
 //
-// spec:subscription-billing/3.3 spec:subscription-billing/3.4
+// spec:subscription-billing/3.4
 func (s *Store) Receive(ctx context.Context, e Event, payload []byte) error {
 	err := s.insertEvents(ctx, []*delivery{{event: e, payload: payload}})
 	if !refusedData(err) {

@@ -16,7 +16,6 @@ import (
 	"github.com/stripe/stripe-go/v76"
 	"github.com/stripe/stripe-go/v76/invoice"
 	"github.com/stripe/stripe-go/v76/refund"
-	"github.com/stripe/stripe-go/v76/subscription"
 )
 
 // A Worker drains the inbox. Several may run at once, also in several processes: each event is taken by one.
@@ -348,10 +347,7 @@ func (w *Worker) resolveSecond(ctx context.Context, tx pgx.Tx, id, source string
 		return err
 	}
 	if newer.Status != stripe.SubscriptionStatusCanceled {
-		params := &stripe.SubscriptionCancelParams{InvoiceNow: stripe.Bool(false), Prorate: stripe.Bool(false)}
-		params.Context = ctx
-		params.SetIdempotencyKey(stripe.NewIdempotencyKey()) // what is cancelled is not cancelled twice
-		if _, err := (subscription.Client{B: w.stripe.backend, Key: w.stripe.config.SecretKey}).Cancel(newer.ID, params); err != nil {
+		if err := w.stripe.end(ctx, newer.ID); err != nil {
 			return fmt.Errorf("cancelling the second subscription %s: %w", newer.ID, err)
 		}
 	}
@@ -504,35 +500,52 @@ func (w *Worker) invoice(ctx context.Context, tx pgx.Tx, o eventObject, kind, so
 	return payment(ctx, tx, userID, subscriptionID, in, kind)
 }
 
-// payment queues the mails about an invoice's payment: one for each attempt that failed, none while the first payment is still
-// open, and one when a payment went through after all.
-//
-// spec:subscription-billing/10.1 spec:subscription-billing/10.2 spec:subscription-billing/10.3
+// payment queues the mails about an invoice's payment.
 func payment(ctx context.Context, tx pgx.Tx, userID, subscriptionID string, in *stripe.Invoice, kind string) error {
-	data := mailData{InvoiceID: in.ID, Amount: in.AmountDue, URL: in.HostedInvoiceURL, Next: at(in.NextPaymentAttempt)}
 	switch in.Status {
 	case stripe.InvoiceStatusPaid:
-		var failed bool
-		if err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM outbox WHERE user_id = $2 AND starts_with(dedupe_key, $1))`, "payment:"+in.ID+":", userID).Scan(&failed); err != nil || !failed {
-			return err
-		}
-		return queueMail(ctx, tx, "fixed:"+in.ID, userID, MailPaymentFixed, data)
+		return paidAfterAll(ctx, tx, userID, in)
 	case stripe.InvoiceStatusOpen, stripe.InvoiceStatusUncollectible:
-		if in.AttemptCount == 0 && kind != "invoice.payment_failed" || in.AmountDue == 0 {
-			return nil
-		}
-		var incomplete bool // the page of the payment has told the user already
-		if err := tx.QueryRow(ctx, `SELECT NOT EXISTS (SELECT FROM subscriptions WHERE stripe_subscription_id = $1 AND status NOT IN ('incomplete', 'incomplete_expired'))`, subscriptionID).Scan(&incomplete); err != nil || incomplete {
-			return err
-		}
-		mail := MailPaymentFailed
-		switch {
-		case in.PaymentIntent != nil && in.PaymentIntent.Status == stripe.PaymentIntentStatusRequiresAction:
-			mail = MailPaymentAction
-		case in.NextPaymentAttempt == 0:
-			mail = MailPaymentFinal
-		}
-		return queueMail(ctx, tx, fmt.Sprintf("payment:%s:%d", in.ID, max(1, in.AttemptCount)), userID, mail, data)
+		return notPaid(ctx, tx, userID, subscriptionID, in, kind)
 	}
 	return nil
+}
+
+// paidAfterAll queues one mail when a payment went through of which the user was told that it had failed.
+//
+// spec:subscription-billing/10.2
+func paidAfterAll(ctx context.Context, tx pgx.Tx, userID string, in *stripe.Invoice) error {
+	var told bool
+	if err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM outbox WHERE user_id = $2 AND starts_with(dedupe_key, $1))`, attemptsAt(in), userID).Scan(&told); err != nil || !told {
+		return err
+	}
+	return queueMail(ctx, tx, "fixed:"+in.ID, userID, MailPaymentFixed, paymentData(in))
+}
+
+// notPaid queues a mail for each attempt that failed, none while the first payment is still open.
+//
+// spec:subscription-billing/10.1 spec:subscription-billing/10.3
+func notPaid(ctx context.Context, tx pgx.Tx, userID, subscriptionID string, in *stripe.Invoice, kind string) error {
+	if in.AttemptCount == 0 && kind != "invoice.payment_failed" || in.AmountDue == 0 {
+		return nil
+	}
+	var incomplete bool // the page of the payment has told the user already
+	if err := tx.QueryRow(ctx, `SELECT NOT EXISTS (SELECT FROM subscriptions WHERE stripe_subscription_id = $1 AND status NOT IN ('incomplete', 'incomplete_expired'))`, subscriptionID).Scan(&incomplete); err != nil || incomplete {
+		return err
+	}
+	mail := MailPaymentFailed
+	switch {
+	case in.PaymentIntent != nil && in.PaymentIntent.Status == stripe.PaymentIntentStatusRequiresAction:
+		mail = MailPaymentAction
+	case in.NextPaymentAttempt == 0:
+		mail = MailPaymentFinal
+	}
+	return queueMail(ctx, tx, fmt.Sprint(attemptsAt(in), max(1, in.AttemptCount)), userID, mail, paymentData(in))
+}
+
+// attemptsAt is what the keys of the mails about failed attempts at an invoice begin with.
+func attemptsAt(in *stripe.Invoice) string { return "payment:" + in.ID + ":" }
+
+func paymentData(in *stripe.Invoice) mailData {
+	return mailData{InvoiceID: in.ID, Amount: in.AmountDue, URL: in.HostedInvoiceURL, Next: at(in.NextPaymentAttempt)}
 }

@@ -84,7 +84,9 @@ BEGIN
     NEW.version := OLD.version + 1;
   END IF;
   NEW.updated_at := now();
-  PERFORM pg_notify('billing_subscriptions', NEW.user_id::text); -- other instances forget what they hold
+  -- Other instances forget what they hold. An INSERT that finds its row there comes by here first: they hear of a quarantine too,
+  -- which leaves the row as it is.
+  PERFORM pg_notify('billing_subscriptions', NEW.user_id::text);
   RETURN NEW;
 END
 $$;

@@ -37,6 +37,8 @@ type Fault struct {
 	Status int             // the answer instead; the request has no effect
 	Kept   bool            // that answer is kept under the request's key, as Stripe does for a day with its own failures
 	Drop   bool            // the request has its effect, and the connection breaks before the answer
+	Later  <-chan struct{} // the request has its effect when this is closed, also when nobody waits for the answer any more
+	Done   chan<- struct{} // closed when a request has had its effect later
 }
 
 // A TB is what is needed of a test.
@@ -253,7 +255,13 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		write(w, status, body)
 		return
 	}
+	if fault.Later != nil {
+		<-fault.Later
+	}
 	status, body := s.answer(call)
+	if fault.Done != nil {
+		close(fault.Done)
+	}
 	if fault.Late != nil {
 		if fault.Made != nil {
 			close(fault.Made)
