@@ -62,6 +62,30 @@ func TestUpgradeChargesTheYearLessTheRestOfTheMonth(t *testing.T) {
 	}
 }
 
+// An upgrade whose answer nobody waited for is asked for again: it is charged once, as of when it was asked for first, also when
+// Stripe comes to the first request after the second.
+//
+// spec:subscription-billing/7.1 spec:subscription-billing/11.3
+func TestUpgradeThatStripeIsSlowToMakeIsOneCharge(t *testing.T) {
+	s := newShop(t)
+	user, id := s.subscribed("monthly")
+	s.stripe.Advance(15 * stripetest.Day)
+	for _, asked := range []string{"GET /v1/invoices/upcoming", "POST /v1/subscriptions/" + id} {
+		if n := s.gone(user, "/api/billing/upgrade", "", asked); n != 1 {
+			t.Fatalf("for a user who has gone away, %s was asked %d times, want once", asked, n)
+		}
+	}
+	itIsMade := s.late(user, "/api/billing/upgrade", "", "POST /v1/subscriptions/"+id)
+	s.stripe.Advance(60)
+	if code, out := s.call(user, "POST", "/api/billing/upgrade", ""); code != 200 || out["plan"] != "annual" {
+		t.Errorf("asked again: %d %v", code, out)
+	}
+	itIsMade()
+	if got := s.charged(id); len(got) != 2 || got[1] != 27550 {
+		t.Errorf("charged %v, want 2900 and 27550", got)
+	}
+}
+
 func TestUpgradeTwiceAtOnceIsOneCharge(t *testing.T) {
 	s := newShop(t)
 	user, id := s.subscribed("monthly")
@@ -177,8 +201,58 @@ func TestH35_PendingDowngradeGivesWay(t *testing.T) {
 	if code != 200 || out["plan"] != "annual" || out["pending_plan"] != nil || s.stripe.Object(id)["schedule"] != nil {
 		t.Errorf("upgrade while a downgrade is pending: %d %v", code, out)
 	}
+	if code, out := s.call(user, "POST", "/api/billing/upgrade", ""); code != 409 {
+		t.Errorf("when the downgrade is dropped, there is nothing to upgrade to: %d %v, want 409", code, out)
+	}
 	if got := s.charged(id); len(got) != 1 {
 		t.Errorf("staying on annual charged %v", got)
+	}
+}
+
+// A request of before, to which Stripe comes when the user has changed their mind, changes nothing any more.
+//
+// spec:subscription-billing/7.3 spec:subscription-billing/7.4
+func TestDowngradeThatWasDroppedStaysDropped(t *testing.T) {
+	s := newShop(t)
+	user, _ := s.subscribed("annual")
+	for _, asked := range []string{"POST /v1/subscription_schedules", "POST /v1/subscription_schedules/"} {
+		if n := s.gone(user, "/api/billing/downgrade", "", asked); n != 1 {
+			t.Fatalf("for a user who has gone away, %s was asked %d times, want once", asked, n)
+		}
+	}
+	user, id := s.subscribed("annual")
+	itIsMade := s.late(user, "/api/billing/downgrade", "", "POST /v1/subscription_schedules")
+	if code, out := s.call(user, "POST", "/api/billing/downgrade", ""); code != 200 || out["pending_plan"] != "monthly" {
+		t.Errorf("asked again: %d %v", code, out)
+	}
+	if n := s.gone(user, "/api/billing/upgrade", "", "POST /v1/subscription_schedules/"); n != 1 {
+		t.Fatalf("for a user who has gone away, Stripe was asked %d times to drop the downgrade, want once", n)
+	}
+	if code, out := s.call(user, "POST", "/api/billing/upgrade", ""); code != 200 || out["pending_plan"] != nil {
+		t.Errorf("the downgrade is dropped: %d %v", code, out)
+	}
+	itIsMade()
+	if o := s.stripe.Object(id); o["schedule"] != nil {
+		t.Errorf("the downgrade that was dropped is back: %v", o)
+	}
+}
+
+// spec:subscription-billing/6.2
+func TestCancellationThatWasTakenBackStaysSo(t *testing.T) {
+	s := newShop(t)
+	user, id := s.subscribed("monthly")
+	if n := s.gone(user, "/api/billing/cancel", "", "POST /v1/subscriptions/"+id); n != 1 {
+		t.Fatalf("for a user who has gone away, Stripe was asked %d times, want once", n)
+	}
+	itIsMade := s.late(user, "/api/billing/cancel", "", "POST /v1/subscriptions/"+id)
+	for _, path := range []string{"cancel", "resume"} {
+		if code, out := s.call(user, "POST", "/api/billing/"+path, ""); code != 200 || out["cancel_at_period_end"] != (path == "cancel") {
+			t.Errorf("%s: %d %v", path, code, out)
+		}
+	}
+	itIsMade()
+	if o := s.stripe.Object(id); o["cancel_at_period_end"] != false {
+		t.Errorf("a request of before has cancelled it again: %v", o)
 	}
 }
 

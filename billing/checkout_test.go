@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -55,7 +56,12 @@ func newShop(t *testing.T) *shop {
 }
 
 func (s *shop) call(user, method, path, body string) (int, map[string]any) {
-	r := httptest.NewRequest(method, path, strings.NewReader(body))
+	return s.callUntil(context.Background(), user, method, path, body)
+}
+
+// callUntil is call by somebody who waits until ctx is done.
+func (s *shop) callUntil(ctx context.Context, user, method, path, body string) (int, map[string]any) {
+	r := httptest.NewRequestWithContext(ctx, method, path, strings.NewReader(body))
 	if user != "" {
 		r.Header.Set("X-User", user)
 	}
@@ -89,6 +95,54 @@ func (s *shop) opened(user, plan string) (session string) {
 		s.t.Fatalf("checkout: %d %v, sessions %v", code, out, sessions)
 	}
 	return sessions[len(sessions)-1]["id"].(string)
+}
+
+// asks tells whether a request is what a method and a path say; one that ends with a slash stands for what is below it.
+func asks(c stripetest.Call, what string) bool {
+	method, path, _ := strings.Cut(what, " ")
+	return c.Method == method && (c.Path == path || strings.HasSuffix(path, "/") && strings.HasPrefix(c.Path, path))
+}
+
+// gone sends a request for which Stripe is asked for something, and fails to do it just when the user goes away. It returns how often
+// Stripe was asked.
+func (s *shop) gone(user, path, body, asked string) int {
+	ctx, leave := context.WithCancel(context.Background())
+	defer leave()
+	var n atomic.Int32
+	s.stripe.Inject(func(c stripetest.Call) *stripetest.Fault {
+		if !asks(c, asked) {
+			return nil
+		}
+		n.Add(1)
+		leave()
+		return &stripetest.Fault{Status: http.StatusServiceUnavailable}
+	})
+	defer s.stripe.Inject(nil)
+	s.callUntil(ctx, user, "POST", path, body)
+	return int(n.Load())
+}
+
+// late sends a request for which Stripe is asked for something, and is so slow to do it that the user goes away. What it
+// returns has Stripe do it, as late as that.
+func (s *shop) late(user, path, body, asked string) (now func()) {
+	s.t.Helper()
+	ctx, leave := context.WithCancel(context.Background())
+	defer leave()
+	gate, done := make(chan struct{}), make(chan struct{})
+	var first, open sync.Once
+	s.stripe.Inject(func(c stripetest.Call) (f *stripetest.Fault) {
+		if asks(c, asked) {
+			first.Do(func() { f = &stripetest.Fault{Later: gate, Done: done}; leave() })
+		}
+		return f
+	})
+	s.t.Cleanup(func() { open.Do(func() { close(gate) }) })
+	code, out := s.callUntil(ctx, user, "POST", path, body)
+	s.stripe.Inject(nil)
+	if ctx.Err() == nil || code < 500 {
+		s.t.Fatalf("%s, whose user went away while Stripe was asked for %s, is answered with %d %v", path, asked, code, out)
+	}
+	return func() { open.Do(func() { close(gate); <-done }) }
 }
 
 // A sealed body tells when it is read.
@@ -171,13 +225,34 @@ func Test05_CheckoutOpensTheHostedPageForThePlan(t *testing.T) {
 		if session["amount_total"] != want.amount { // once, not twice
 			t.Errorf("%s: the page asks for %v", plan, session["amount_total"])
 		}
-		if session["client_reference_id"] != user || session["user"] != user || !strings.Contains(session["success_url"].(string), "{CHECKOUT_SESSION_ID}") {
+		if session["client_reference_id"] != user || session["user"] != user || session["success_url"] != "https://saaskit.test/billing?session_id={CHECKOUT_SESSION_ID}" || session["cancel_url"] != "https://saaskit.test/billing" {
 			t.Errorf("%s: session %v", plan, session)
 		}
 		var n int
 		if err := s.pool.QueryRow(context.Background(), "SELECT count(*) FROM subscriptions WHERE user_id = $1", user).Scan(&n); err != nil || n != 0 {
 			t.Errorf("%s: opening the page granted %d subscriptions (%v)", plan, n, err)
 		}
+	}
+}
+
+// A page that is asked for again, since the user saw nothing of the first, is the same page; also when Stripe comes to the first
+// request after the second.
+//
+// spec:subscription-billing/2.1 spec:subscription-billing/2.2
+func TestPageThatIsAskedForAgainIsTheSame(t *testing.T) {
+	s := newShop(t)
+	user := newUser(t, s.pool)
+	const path, monthly = "/api/billing/checkout", `{"plan":"monthly"}`
+	for _, asked := range []string{"POST /v1/customers", "POST /v1/checkout/sessions"} {
+		if n := s.gone(user, path, monthly, asked); n != 1 {
+			t.Fatalf("for a user who has gone away, Stripe was asked for %s %d times, want once", asked, n)
+		}
+	}
+	itIsMade := s.late(user, path, monthly, "POST /v1/checkout/sessions")
+	code, out := s.call(user, "POST", path, monthly)
+	itIsMade()
+	if pages := s.stripe.All("checkout.session"); code != 200 || len(pages) != 1 || out["url"] != pages[0]["url"] {
+		t.Errorf("asked again: %d %v, the pages are %v, want one", code, out, pages)
 	}
 }
 
@@ -254,6 +329,10 @@ func TestPortalIsForThePaymentMethodAlone(t *testing.T) {
 	if code != 200 || len(pages) != 1 || out["url"] != pages[0]["url"] || last.Form.Get("flow_data[type]") != "payment_method_update" || last.Form.Get("return_url") != "https://saaskit.test/billing" {
 		t.Errorf("%d %v, asked with %v, the pages are %v", code, out, last.Form, pages)
 	}
+	if n := s.gone(user, "/api/billing/portal", "", "POST /v1/billing_portal/sessions"); n != 1 {
+		t.Errorf("for a user who has gone away, a page was asked for %d times, want once", n)
+	}
+	asked := s.asked("/v1/billing_portal")
 	if code, _ := s.call(newUser(t, s.pool), "POST", "/api/billing/portal", ""); code != 404 {
 		t.Errorf("a user without a customer: %d, want 404", code)
 	}
@@ -263,6 +342,13 @@ func TestPortalIsForThePaymentMethodAlone(t *testing.T) {
 	s.stripe.FailWith(0)
 	if code, out := s.call(failed, "POST", "/api/billing/portal", ""); code != 404 {
 		t.Errorf("a user whose customer could not be made: %d %v, want 404", code, out)
+	}
+	if n := s.asked("/v1/billing_portal"); n != asked {
+		t.Errorf("for users without a customer, Stripe was asked for %d pages", n-asked)
+	}
+	s.stripe.FailWith(401)
+	if code, out := s.call(user, "POST", "/api/billing/portal", ""); code != 502 || out["url"] != nil {
+		t.Errorf("Stripe opens no page: %d %v, want 502", code, out)
 	}
 }
 

@@ -28,6 +28,7 @@ type service struct {
 	stripe *stripetest.Server
 	config billing.Config
 	module *billing.Module
+	mux    *http.ServeMux
 	url    string
 	logs   *logBuffer
 	mails  *mailbox
@@ -111,11 +112,22 @@ func (s *service) instance(c billing.Config) (*billing.Module, string) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	m.Hurry()
 	mux := http.NewServeMux()
 	m.Mount(mux)
+	s.mux = mux
 	server := httptest.NewServer(mux)
 	s.t.Cleanup(server.Close)
 	return m, server.URL
+}
+
+// large sends a request whose body is too large without a connection, which a server would keep for half a second after it.
+func (s *service) large(r *http.Request) (int, map[string]any) {
+	w := httptest.NewRecorder()
+	s.mux.ServeHTTP(w, r)
+	var out map[string]any
+	json.Unmarshal(w.Body.Bytes(), &out)
+	return w.Code, out
 }
 
 func (s *service) user() (id string) {
@@ -261,6 +273,51 @@ func Test28_AnnualPlanChargesEvery365Days(t *testing.T) {
 	}
 	if got := s.amounts(user); len(got) != 4 || got[0] != 29000 || got[3] != 29000 {
 		t.Errorf("charged %v, want 29000 four times", got)
+	}
+}
+
+// changesAsked counts the changes that Stripe was asked for.
+func (s *service) changesAsked() (n int) {
+	for _, c := range s.stripe.Calls() {
+		if c.Method != "GET" {
+			n++
+		}
+	}
+	return n
+}
+
+// form sends a form and returns the status of the answer.
+func (s *service) form(user, path, kind, body string) int {
+	s.t.Helper()
+	r, err := http.NewRequest("POST", s.url+path, strings.NewReader(body))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	r.Header.Set("X-User", user)
+	r.Header.Set("Content-Type", kind)
+	res, err := http.DefaultClient.Do(r)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	res.Body.Close()
+	return res.StatusCode
+}
+
+// What is paid for does not end before its time, however that is asked for.
+//
+// spec:subscription-billing/6.2
+func TestWhatIsPaidForIsNotEndedAtOnce(t *testing.T) {
+	s := newService(t)
+	user := s.user()
+	s.buy(user, "monthly")
+	for kind, body := range map[string]string{
+		"application/json":                   `{"immediately":true}`,
+		"application/x-www-form-urlencoded":  "immediately=yes",
+		"multipart/form-data; boundary=part": "--part\r\nContent-Disposition: form-data; name=\"immediately\"\r\n\r\nyes\r\n--part--\r\n",
+	} {
+		if code := s.form(user, "/api/billing/cancel", kind, body); code != 409 || s.status(user)["access"] != true || s.status(user)["cancel_at_period_end"] != false {
+			t.Errorf("%s: status %d, want 409; then %v", kind, code, s.status(user))
+		}
 	}
 }
 

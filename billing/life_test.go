@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -107,8 +108,16 @@ func TestH37_ResumeWorksBeforeTheEndAndIsRefusedAfterIt(t *testing.T) {
 	s.buy(user, "monthly")
 	s.do(user, "POST", "/api/billing/cancel", "")
 	s.stripe.Advance(2_592_000 - 1)
-	if code, out := s.do(user, "POST", "/api/billing/resume", ""); code != 200 || out["cancel_at_period_end"] != false || out["access"] != true {
-		t.Errorf("resume before the end: %d %v", code, out)
+	asked := 0
+	for i := range 2 { // asking twice is asking once
+		if code, out := s.do(user, "POST", "/api/billing/resume", ""); code != 200 || out["cancel_at_period_end"] != false || out["access"] != true {
+			t.Errorf("resume before the end: %d %v", code, out)
+		}
+		if n := s.changesAsked(); i == 1 && n != asked {
+			t.Errorf("the second time Stripe was asked for %d changes more", n-asked)
+		} else {
+			asked = n
+		}
 	}
 	s.stripe.Advance(1)
 	s.settle()
@@ -138,8 +147,16 @@ func Test38_TrialThatIsCancelledIsNeverCharged(t *testing.T) {
 		t.Fatalf("%v", out)
 	}
 	s.stripe.Advance(5 * stripetest.Day)
-	if code, out := s.do(user, "POST", "/api/billing/cancel", ""); code != 200 || out["status"] != "trialing" || out["access"] != true {
-		t.Errorf("cancelled in the trial: %d %v", code, out)
+	asked := 0
+	for i := range 2 { // asking twice is asking once
+		if code, out := s.do(user, "POST", "/api/billing/cancel", ""); code != 200 || out["status"] != "trialing" || out["access"] != true {
+			t.Errorf("cancelled in the trial: %d %v", code, out)
+		}
+		if n := s.changesAsked(); i == 1 && n != asked {
+			t.Errorf("the second time Stripe was asked for %d changes more", n-asked)
+		} else {
+			asked = n
+		}
 	}
 	s.stripe.Advance(9*stripetest.Day + 1)
 	s.settle()
@@ -211,25 +228,50 @@ func TestTrialIsAsLongAsConfigured(t *testing.T) {
 // spec:subscription-billing/9.2
 func TestH39_ImmediateCancellationOfATrialEndsAccessAtOnce(t *testing.T) {
 	s := newService(t, trial)
-	for name, cancel := range map[string]func(user, id string){
-		"by the user": func(user, _ string) {
-			if code, out := s.do(user, "POST", "/api/billing/cancel", `{"immediately":true}`); code != 200 || out["access"] != false {
-				t.Errorf("%d %v", code, out)
+	byUser := func(user, _ string) {
+		if code, out := s.do(user, "POST", "/api/billing/cancel", `{"immediately":true}`); code != 200 || out["access"] != false {
+			t.Errorf("%d %v", code, out)
+		}
+	}
+	ends := func(f stripetest.Fault) {
+		s.stripe.Inject(func(c stripetest.Call) *stripetest.Fault {
+			if c.Method == "DELETE" {
+				return &f
 			}
+			return nil
+		})
+	}
+	for name, cancel := range map[string]func(user, id string){
+		"by the user": byUser,
+		"by the user, who asks again since the answer was lost": func(user, id string) {
+			ends(stripetest.Fault{Drop: true})
+			if code, out := s.do(user, "POST", "/api/billing/cancel", `{"immediately":true}`); code != 502 {
+				t.Errorf("the answer is lost: %d %v, want 502", code, out)
+			}
+			s.stripe.Inject(nil)
+			byUser(user, id)
+		},
+		"by the user, when its first answer is lost": func(user, id string) {
+			lost := false
+			s.stripe.Inject(func(c stripetest.Call) *stripetest.Fault {
+				f := &stripetest.Fault{Drop: c.Method == "DELETE" && !lost}
+				lost = lost || f.Drop
+				return f
+			})
+			byUser(user, id)
+			s.stripe.Inject(nil)
+		},
+		"by the user, when Stripe had refused it before": func(user, id string) {
+			ends(stripetest.Fault{Status: 401})
+			if code, out := s.do(user, "POST", "/api/billing/cancel", `{"immediately":true}`); code != 502 || s.status(user)["access"] != true {
+				t.Errorf("Stripe refuses to end the trial: %d %v, want 502; then %v", code, out, s.status(user))
+			}
+			s.stripe.Inject(nil)
+			byUser(user, id)
 		},
 		"by a form": func(user, _ string) {
-			r, err := http.NewRequest("POST", s.url+"/api/billing/cancel", strings.NewReader("immediately=yes"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			r.Header.Set("X-User", user)
-			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-			res, err := http.DefaultClient.Do(r)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if res.Body.Close(); res.StatusCode != 200 {
-				t.Errorf("by a form: status %d", res.StatusCode)
+			if code := s.form(user, "/api/billing/cancel", "application/x-www-form-urlencoded", "immediately=yes"); code != 200 {
+				t.Errorf("by a form: status %d", code)
 			}
 		},
 		"at Stripe": func(_, id string) { s.stripe.CancelNow(id); s.settle() },
@@ -320,8 +362,12 @@ func Test41_EveryFailedAttemptIsOneMail(t *testing.T) {
 				t.Errorf("%v, want %s", out, final)
 			}
 			keys := map[string]bool{}
-			for _, m := range s.mails.mails {
+			for i, m := range s.mails.mails {
 				keys[m.Key] = true
+				again, last := strings.Contains(m.Text, "try again on "+[]string{"3 February", "5 February", "7 February", "-"}[i]), strings.Contains(m.Text, "do not try again")
+				if again != (i < 3) || last != (i == 3) || !strings.Contains(m.Text, "$29.00") || !strings.Contains(m.Text, "https://invoice.stripe.test/"+invoice) || !strings.Contains(m.Subject, "failed") || strings.Contains(m.Subject, "last time") != (i == 3) {
+					t.Errorf("mail %d says %q: %q", i, m.Subject, m.Text)
+				}
 			}
 			if len(keys) != 4 {
 				t.Errorf("keys %v", keys)
@@ -347,18 +393,19 @@ func TestH41_NoMailWhileTheFirstPaymentIsOpen(t *testing.T) {
 	}
 }
 
-// spec:subscription-billing/10.3
+// spec:subscription-billing/10.1 spec:subscription-billing/10.3
 func TestNoMailAboutAnInvoiceOfNothing(t *testing.T) {
 	s := newService(t)
 	user := s.user()
-	s.buy(user, "monthly")
+	s.bought(user, "monthly")
+	s.settle()
 	invoice := scalar[string](t, s.pool, "SELECT id FROM invoices WHERE user_id = $1", user)
-	fail := func(cents int) []string {
-		s.stripe.Change(invoice, "invoice.payment_failed", func(o stripetest.M) { o["status"], o["amount_due"], o["attempt_count"] = "open", cents, 1 })
+	fail := func(cents, attempts int) []string {
+		s.stripe.Change(invoice, "invoice.payment_failed", func(o stripetest.M) { o["status"], o["amount_due"], o["attempt_count"] = "open", cents, attempts })
 		s.settle()
 		return s.mails.kinds()
 	}
-	if got := fail(0); len(got) != 0 {
+	if got := fail(0, 1); len(got) != 0 {
 		t.Errorf("mails %v about an invoice of $0, want none", got)
 	}
 	s.stripe.Change(invoice, "invoice.paid", func(o stripetest.M) { o["status"] = "paid" })
@@ -366,12 +413,14 @@ func TestNoMailAboutAnInvoiceOfNothing(t *testing.T) {
 	if got := s.mails.kinds(); len(got) != 0 {
 		t.Errorf("mails %v when it is paid, want none", got)
 	}
-	if got := fail(1); len(got) != 1 {
-		t.Errorf("mails %v about an invoice of a cent, want one", got)
+	for attempts := range 2 { // it failed, also while that is not counted yet
+		if got := fail(1, attempts); len(got) != 1 {
+			t.Errorf("mails %v about an invoice of a cent after %d attempts that are counted, want one", got, attempts)
+		}
 	}
 }
 
-// spec:subscription-billing/10.2 spec:subscription-billing/10.4
+// spec:subscription-billing/10.1 spec:subscription-billing/10.2 spec:subscription-billing/10.4
 func TestPaymentThatGoesThroughAfterAllIsTold(t *testing.T) {
 	s := newService(t)
 	user := s.user()
@@ -401,7 +450,7 @@ func TestPaymentThatGoesThroughAfterAllIsTold(t *testing.T) {
 	if got := s.mails.kinds(); !slices.Equal(got, []string{"payment_action_required", "payment_fixed"}) || s.status(user)["status"] != "active" {
 		t.Fatalf("mails %v, %v", got, s.status(user))
 	}
-	if !strings.Contains(s.mails.mails[0].Text, "https://invoice.stripe.test/") || !strings.Contains(s.mails.mails[1].Text, "We charged $29.00") {
+	if !strings.Contains(s.mails.mails[0].Text, "https://invoice.stripe.test/") || !strings.Contains(s.mails.mails[1].Text, "We charged $29.00") || s.mails.mails[1].Subject != "Your payment went through" {
 		t.Errorf("the mails do not say where to confirm, or what was charged: %q", s.mails.mails)
 	}
 	s.stripe.Advance(30 * stripetest.Day)
@@ -608,6 +657,9 @@ func TestH48_NothingComesBackAfterAnErasure(t *testing.T) {
 	if n := scalar[int](t, s.pool, "SELECT count(*) FROM audit_logs WHERE user_id = $1 AND source = 'job:erase' AND \"to\" ->> 'erased' = 'true'", user); n != 1 {
 		t.Errorf("%d audit rows of the erasure, want 1", n)
 	}
+	if n := scalar[int](t, s.pool, "SELECT count(*) FROM audit_logs WHERE user_id = $1 AND source = 'job:erase' AND \"to\" ->> 'status' = 'canceled'", user); n != 1 {
+		t.Errorf("%d audit rows say that the erasure has ended the subscription, want 1", n)
+	}
 	// Nobody can pay any more on a page that was open.
 	third := s.user()
 	s.do(third, "POST", "/api/billing/checkout", `{"plan":"monthly"}`)
@@ -624,6 +676,26 @@ func TestH48_NothingComesBackAfterAnErasure(t *testing.T) {
 	if got := count(); got != [3]int{0, 1, 1} {
 		t.Errorf("%v, want no live subscription, one that ended and one invoice", got)
 	}
+	fourth := s.notErasedByAGateway()
+	if out := s.status(fourth); out["access"] != true {
+		t.Errorf("a user of whom Stripe did not hear has lost access: %v", out)
+	}
+	// Who asked for an erasure and has gone away does not have Stripe asked again.
+	ctx, leave := context.WithCancel(context.Background())
+	defer leave()
+	var asked atomic.Int32
+	s.stripe.Inject(func(c stripetest.Call) *stripetest.Fault {
+		if c.Method != "DELETE" || !strings.HasPrefix(c.Path, "/v1/customers/") {
+			return nil
+		}
+		asked.Add(1)
+		leave()
+		return &stripetest.Fault{Status: 503}
+	})
+	if err := s.module.Erase(ctx, fourth); err == nil || asked.Load() != 1 {
+		t.Errorf("half an erasure: %v, and Stripe was asked %d times to delete the customer, want once", err, asked.Load())
+	}
+	s.stripe.Inject(nil)
 	s.exec("UPDATE invoices SET number = 'kept' WHERE user_id = $1", user)
 	s.stripe.Change(id, "customer.subscription.updated", func(o stripetest.M) {
 		o["status"], o["metadata"] = "active", stripetest.M{"user_id": user, "name": "Somebody's Name"}
@@ -666,7 +738,7 @@ func Test49_AuditHasOneRowForEachChangeOfState(t *testing.T) {
 	s.do(user, "POST", "/api/billing/cancel", "")    // nothing
 	s.do(user, "POST", "/api/billing/resume", "")    // 5: it goes on
 	s.settle()
-	rows, err := s.pool.Query(context.Background(), "SELECT source || ' ' || (\"to\"->>'plan') || ' ' || coalesce(\"to\"->>'pending_plan', '-') || ' ' || (\"to\"->>'cancel_at_period_end') FROM audit_logs ORDER BY id")
+	rows, err := s.pool.Query(context.Background(), "SELECT actor || ' ' || source || ' ' || (\"to\"->>'plan') || ' ' || coalesce(\"to\"->>'pending_plan', '-') || ' ' || (\"to\"->>'cancel_at_period_end') FROM audit_logs ORDER BY id")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -679,7 +751,7 @@ func Test49_AuditHasOneRowForEachChangeOfState(t *testing.T) {
 		}
 		got = append(got, line)
 	}
-	want := []string{"event monthly - false", "user:upgrade annual - false", "user:downgrade annual monthly false", "user:cancel annual - true", "user:resume annual - false"}
+	want := []string{"stripe event monthly - false", "user user:upgrade annual - false", "user user:downgrade annual monthly false", "user user:cancel annual - true", "user user:resume annual - false"}
 	if !slices.Equal(got, want) {
 		t.Errorf("audit rows\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}

@@ -315,6 +315,9 @@ func TestSecondPaidSessionIsCancelled(t *testing.T) {
 	if got := in.stripe.Object(second)["status"]; got != "canceled" {
 		t.Errorf("the second subscription is %v at Stripe, want canceled", got)
 	}
+	if n := in.count("SELECT count(*) FROM stripe_events WHERE processed_at IS NULL"); n != 0 {
+		t.Errorf("%d events are not processed", n)
+	}
 	if in.status(first) != "active" || in.count("SELECT count(*) FROM subscriptions WHERE user_id = $1 AND status = 'active'", user) != 1 {
 		t.Errorf("the first subscription is %s", in.status(first))
 	}
