@@ -458,6 +458,10 @@ func (a *app) recordProof(t *target, c *spec.Requirement, index *trace.Index, li
 }
 
 func (a *app) showProof(r proofReport, o proveOptions) {
+	if len(r.Criteria) == 0 {
+		fmt.Fprintf(a.w.Stdout, "%s: nothing to prove: 0 of 0 criteria have changed, or have no proof\n", r.Feature)
+		return
+	}
 	w := tabwriter.NewWriter(a.w.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "CRITERION\tLEVEL\tBREAKS\tTIME\tTESTS\n")
 	for _, c := range r.Criteria {

@@ -362,6 +362,9 @@ func (a *app) showVerification(v verification, run *tasks.VerifiedTree) error {
 	switch {
 	case !run.OK:
 		fmt.Fprintf(a.w.Stdout, "\n%s\n", clean(run.Failure))
+		if strings.HasPrefix(run.Failure, "build failed: go vet ") {
+			a.progress("spec: hint: %s", "verify: {build: go build ./...} in .kiro/spec.yaml, then spec trust, where what vet says is no mistake")
+		}
 	case run.Results.Counts() == (trace.Counts{}) && len(run.Steps) > 0 && proven < len(v.Criteria):
 		a.progress("spec: hint: %s", "verify: {preset: NAME} in .kiro/spec.yaml, where the runner is one of "+strings.Join(tasks.Presets(), ", ")+", or verify.junit for another: a status alone tells nothing of single tests")
 	}

@@ -241,8 +241,11 @@ func (x *proof) asTheyAre(ctx context.Context, tests []Test, result *Result) err
 			continue
 		}
 		result.Reason = map[Outcome]string{Killed: "its test fails", Panicked: "its test panics", TimedOut: "its test does not end"}[r.outcome] + ": " + r.account()
-		if result.Flaky {
+		switch {
+		case result.Flaky:
 			result.Reason = "its test fails now and then: " + r.account()
+		case x.fitsNot(ctx, t):
+			result.Reason = "its test passes, but not where breaks are compiled into the code, as one that counts allocations or calls: " + r.account()
 		}
 		for _, hint := range x.policy(x.Temp).Refused(r.out) {
 			result.Reason += "\n" + hint

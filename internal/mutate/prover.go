@@ -43,6 +43,7 @@ type Prover struct {
 	bare     map[string]bool // files that declare and do nothing
 	overlay  string
 	binaries map[string]string          // built, by package directory, or mutant and directory
+	plain    map[string]string          // the same without breaks, where it was asked for
 	module   string                     // path of the module
 	raises   bool                       // it is of a Go without type parameters, which breaks are written with
 	modCache string                     // where the modules lie that tests may build with
@@ -174,7 +175,7 @@ func (p *Prover) Close() {
 func (p *Prover) Load(ctx context.Context, dirs ...string) error {
 	p.binaries, p.sources, p.driven, p.bare, p.seen = map[string]string{}, map[string][]byte{}, map[string]map[string]bool{}, map[string]bool{}, map[shown]ran{}
 	p.singles, p.pkgs, p.mutants = map[string]*singleBuild{}, nil, nil
-	p.known, p.made = map[Test]*unit{}, map[string]map[string]bool{}
+	p.known, p.made, p.plain = map[Test]*unit{}, map[string]map[string]bool{}, map[string]string{}
 	gomod, err := os.ReadFile(filepath.Join(p.Dir, "go.mod"))
 	if err != nil {
 		return fmt.Errorf("reading go.mod: %v", err)
@@ -501,6 +502,12 @@ var said = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?m
 // scriptSaid is the line of a script that failed, which stands behind all that was printed before.
 var scriptSaid = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?m)^\s+FAIL: (\S+\.txtar:\d+: .*)$`) })
 
+// driverLine tells whether a place is one of the driver's, which words what a test panics with.
+func driverLine(place string) bool {
+	file, _, _ := strings.Cut(place, ":")
+	return file == driverFile || file == externalFile
+}
+
 // speech finds what a failing test says first. One that begins with an empty line, as those of testify and gomega do, goes on in the
 // next ones.
 type speech struct {
@@ -509,6 +516,13 @@ type speech struct {
 }
 
 func (s *speech) line(text string) {
+	if at := strings.Index(text, ": panic: "); at >= 0 && driverLine(strings.TrimSpace(text[:at])) {
+		text = "    " + text[at+2:]
+		if s.said == "" {
+			s.said = short(text)
+		}
+		return
+	}
 	if m := scriptSaid().FindStringSubmatch(text); m != nil {
 		s.said, s.open = short(m[1]), false
 		return
@@ -656,6 +670,25 @@ func (p *Prover) single(ctx context.Context, m *Mutant, dir string) (string, err
 		p.mu.Unlock()
 	}
 	return b.file, b.err
+}
+
+// fitsNot tells whether a test that fails with breaks in the code passes in a build that holds none.
+func (p *Prover) fitsNot(ctx context.Context, t Test) bool {
+	bin, ok := p.plain[t.Dir]
+	if !ok {
+		bin = filepath.Join(p.Temp, fmt.Sprintf("plain%d.test", len(p.plain)))
+		if rel, err := filepath.Rel(p.Dir, t.Dir); err != nil {
+			return false
+		} else if _, err := p.goTool(ctx, "test", "-c", "-vet=off", "-o", bin, "./"+filepath.ToSlash(rel)); err != nil {
+			bin = ""
+		}
+		p.plain[t.Dir] = bin
+	}
+	if bin == "" {
+		return false
+	}
+	r, err := p.direct(ctx, bin, t, "0", time.Minute)
+	return err == nil && r.outcome == Passed
 }
 
 func (p *Prover) buildSingle(ctx context.Context, m *Mutant, dir string, b *singleBuild) error {

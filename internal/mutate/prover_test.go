@@ -489,6 +489,10 @@ func TestHabits(t *testing.T) {
 			}
 		}
 	}
+	r, err := p.Prove(t.Context(), []mutate.Test{{Dir: dir, Name: "TestAllocates"}}, mutate.Criterion{Name: "f/1.1"})
+	if err != nil || r.Level != mutate.None || !strings.HasPrefix(r.Reason, "its test passes, but not where breaks are compiled into the code") || !strings.HasSuffix(r.Reason, "1 allocations") {
+		t.Errorf("a test that counts allocations: %v %+v", err, r)
+	}
 }
 
 // What a diff shows is a program that compiles: made by hand, it is the break that was tried.

@@ -9,6 +9,7 @@ func TestSaying(t *testing.T) {
 		"    a_test.go:9: \n        Expected\n            <int>: 1\n        to equal\n            <int>: 2\n--- FAIL: TestA\n":                                                       "a_test.go:9: Expected <int>: 1 to equal <int>: 2",
 		"    a_test.go:7: mismatch (-want +got):\n          int(\n        - \t1,\n        + \t2,\n          )\n--- FAIL: TestA":                                                      "a_test.go:7: mismatch (-want +got): int( - 1, + 2, )",
 		"    a_test.go:7: got 3\n        FAIL: a.txtar:3: no match\n":                                                                                                                "a.txtar:3: no match",
+		"    zz_spec_driver_test.go:69: panic: runtime error: invalid memory address or nil pointer dereference\n":                                                                   "panic: runtime error: invalid memory address or nil pointer dereference",
 		"ok\n": "",
 	} {
 		if got := saying(out); got != want {

@@ -55,3 +55,14 @@ func TestCaptures(t *testing.T) {
 	}
 	os.Chdir("testdata")
 }
+
+// It counts what is allocated, which is more where breaks are compiled into the code.
+func TestAllocates(t *testing.T) {
+	if n := testing.AllocsPerRun(10, func() {
+		if got := *Sum(60, 50); got != 100 {
+			t.Errorf("Sum = %d", got)
+		}
+	}); n > 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
