@@ -115,15 +115,20 @@ func (a *app) verify(ctx context.Context, name string, o verifyOptions) error {
 		}
 		return a.verifyFeatures(ctx, repo, targets, run, chosen, nil, o)
 	}
-	var args []string
+	var part tasks.Part
 	if !chosen.whole {
-		args = goArgs(targets[0].root, chosen.tests)
+		part = partOf(targets[0].root, chosen.tests)
 	}
-	run, err := a.verifyTree(ctx, repo, targets[0], args)
+	run, err := a.verifyTree(ctx, repo, targets[0], part)
 	if err != nil {
 		return err
 	}
-	if args != nil {
+	if run.Part && slices.ContainsFunc(part.Tests, func(t *trace.Test) bool { return run.Results.Of(t) == trace.NotRun }) {
+		if run, err = a.verifyTree(ctx, repo, targets[0], tasks.Part{}); err != nil { // its file alone is not where it is run
+			return err
+		}
+	}
+	if part.GoArgs != nil || run.Part {
 		run.Coverage = -1 // of a part of the tests it would say nothing
 	} else if err := a.keepVerify(ctx, repo, run); err != nil {
 		return err
@@ -208,8 +213,8 @@ func (a *app) managed(name string) ([]*target, error) {
 	return all, err
 }
 
-// verifyTree runs the tests on the checkout as it is, with variables beside the usual.
-func (a *app) verifyTree(ctx context.Context, repo *git.Repo, t *target, goArgs []string, env ...string) (*tasks.VerifiedTree, error) {
+// verifyTree runs the tests on the checkout as it is, all or a part, with variables beside the usual.
+func (a *app) verifyTree(ctx context.Context, repo *git.Repo, t *target, part tasks.Part, env ...string) (*tasks.VerifiedTree, error) {
 	s, err := a.settings(t.root)
 	if err != nil {
 		return nil, err
@@ -221,7 +226,7 @@ func (a *app) verifyTree(ctx context.Context, repo *git.Repo, t *target, goArgs 
 	if err != nil {
 		return nil, err
 	}
-	opts.Verify.GoArgs, opts.Verify.Env = goArgs, env
+	opts.Verify.Part, opts.Verify.Env = part, env
 	if opts.Sandbox, err = s.sandbox(); err != nil {
 		return nil, err
 	}

@@ -72,6 +72,15 @@ func haveCriteria(targets []*target, ids []string) error {
 // foreign tells whether a test is not one of go test.
 func foreign(t *trace.Test) bool { return t.Package == "" }
 
+// partOf says how the tests that are wanted are run, and as few others as can be.
+func partOf(root string, tests []*trace.Test) tasks.Part {
+	part := tasks.Part{GoArgs: goArgs(root, tests)}
+	if !slices.ContainsFunc(tests, func(t *trace.Test) bool { return !foreign(t) }) {
+		part.Tests = tests
+	}
+	return part
+}
+
 // goArgs are the arguments of the one go test that runs tests, and nothing else, in the packages that they lie in. It is
 // nil where a test is not go's.
 func goArgs(root string, tests []*trace.Test) []string {
@@ -124,13 +133,13 @@ func (a *app) flaky(ctx context.Context, repo *git.Repo, t *target, run *tasks.V
 	out := map[string]bool{}
 	for _, again := range []struct {
 		tests []*trace.Test
-		args  []string
-	}{{failed, goArgs(t.root, failed)}, {others, nil}} {
+		part  tasks.Part
+	}{{failed, partOf(t.root, failed)}, {others, partOf(t.root, others)}} {
 		if len(again.tests) == 0 {
 			continue
 		}
 		a.progress("once more, to tell what fails from what fails now and then")
-		second, err := a.verifyTree(ctx, repo, t, again.args, tasks.TestsEnv(t.feature.Name, again.tests)...)
+		second, err := a.verifyTree(ctx, repo, t, again.part, tasks.TestsEnv(t.feature.Name, again.tests)...)
 		if err != nil {
 			return nil, err
 		}

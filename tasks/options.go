@@ -195,6 +195,7 @@ type Verified struct {
 	Steps   []Step
 	ByTask  bool // the command line came with this task: there was nothing to verify at head
 	Nothing bool // there was nothing to run
+	Part    bool // the files of some tests were run alone
 }
 
 // A Step is one command of a verification.

@@ -54,9 +54,8 @@ type breaker struct {
 	tree    string   // the user's checkout as it is
 	command string
 	budget  int
-	limit   time.Duration // of a run with a break
-	passed  bool          // the run as it is ended well
-	first   *trace.Results
+	base    *asIs         // what a break is held against
+	only    []*trace.Test // whose files are run alone; nil for all
 	tell    func(format string, args ...any)
 }
 
@@ -99,7 +98,15 @@ func ProveCheckout(ctx context.Context, o Options, command string, budget int, p
 	return b.all(ctx, proofs)
 }
 
-// all runs the tests as they are, then with each break, and once more as they are.
+// An asIs is how tests ended without a break: all of them, or those of some files alone.
+type asIs struct {
+	Verified
+	key   string        // the files; "" for all
+	limit time.Duration // of a run with a break
+}
+
+// all runs the tests of each criterion as they are, with each break, and once more as they are. Where the command of a preset can
+// run their files alone, and they pass there, the whole run is spared.
 func (b *breaker) all(ctx context.Context, proofs []*Proof) error {
 	if why, err := b.blind(); err != nil || why != "" {
 		for _, p := range proofs {
@@ -107,41 +114,113 @@ func (b *breaker) all(ctx context.Context, proofs []*Proof) error {
 		}
 		return err
 	}
-	b.tell("running the tests as they are")
-	v, err := b.verify(ctx, b.tree, nil, "first")
-	if err != nil {
-		return err
+	firsts, broken := map[string]*asIs{}, map[*Proof]*asIs{}
+	for _, p := range proofs {
+		base, err := b.before(ctx, p, firsts)
+		if err != nil {
+			return err
+		}
+		if p.Why = notHeld(p, base.Verified); p.Why == "" {
+			begun := time.Now()
+			if b.base = base; b.base.key == "" {
+				b.only = nil
+			} else {
+				b.only = p.Tests
+			}
+			if err := b.criterion(ctx, p); err != nil {
+				return err
+			}
+			p.Took = time.Since(begun)
+			if len(p.Breaks) > 0 {
+				broken[p] = base
+			}
+		}
 	}
+	return b.after(ctx, proofs, broken)
+}
+
+// before runs the tests of a criterion as they are, in as few runs for all criteria as can be.
+func (b *breaker) before(ctx context.Context, p *Proof, firsts map[string]*asIs) (*asIs, error) {
+	for _, key := range []string{b.files(p), ""} {
+		base := firsts[key]
+		if base == nil {
+			b.only = nil
+			if key != "" {
+				b.only = p.Tests
+			}
+			b.tell("running the tests as they are%s", alone(key))
+			v, err := b.verify(ctx, b.tree, nil, "first "+key)
+			if err != nil {
+				return nil, err
+			}
+			base = &asIs{Verified: v, key: key, limit: b.limit(v)}
+			firsts[key], b.run.installed = base, true
+		}
+		if key == "" || notHeld(p, base.Verified) == "" {
+			return base, nil
+		}
+	}
+	return nil, nil
+}
+
+// files are those of a criterion's tests where they can be run alone; "" where they cannot.
+func (b *breaker) files(p *Proof) string {
+	by := b.run.o.Verify
+	by.Part.Tests = p.Tests
+	runner, err := Detect(os.DirFS(b.run.o.Repo.Dir), b.run.o.Root, by)
+	if err != nil || !runner.Part {
+		return ""
+	}
+	return strings.Join(runner.Test[0].Args, " ")
+}
+
+func alone(key string) string {
+	if key == "" {
+		return ""
+	}
+	return ", of " + key
+}
+
+// limit is how long a run with a break may take.
+func (b *breaker) limit(v Verified) time.Duration {
 	var took time.Duration // of the slowest step that runs again: what is installed is not
 	for _, s := range v.Steps {
 		if s.Name != "fetch" {
 			took = max(took, s.Took)
 		}
 	}
-	if b.limit = 4*took + 4*time.Second; b.run.o.Verify.Timeout > 0 {
-		b.limit = min(b.limit, b.run.o.Verify.Timeout)
+	limit := 4*took + 4*time.Second
+	if b.run.o.Verify.Timeout > 0 {
+		limit = min(limit, b.run.o.Verify.Timeout)
 	}
-	b.run.installed, b.passed, b.first = true, last(v.Steps).OK, v.Results
-	broke := false
+	return limit
+}
+
+// after runs the tests as they are once more. A command of the user's own may run less where it is told which tests are wanted:
+// what noticed a break has to pass there too.
+func (b *breaker) after(ctx context.Context, proofs []*Proof, first map[*Proof]*asIs) error {
+	lasts := map[string]Verified{}
 	for _, p := range proofs {
-		if p.Why = notHeld(p, v); p.Why == "" {
-			begun := time.Now()
-			if err := b.criterion(ctx, p); err != nil {
+		base := first[p]
+		if base == nil {
+			continue
+		}
+		key, asked := base.key, (*Proof)(nil)
+		if b.only = nil; key != "" {
+			b.only = p.Tests
+		} else if own := b.run.o.Verify.Test; own != "" && !presetLine(own) && slices.ContainsFunc(p.Breaks, func(br Break) bool { return br.Unfit == "" && br.End == trace.Asserted }) {
+			asked, key = p, strings.Join(b.env(p), "\n")
+		}
+		v, again := lasts[key]
+		if !again {
+			b.tell("running the tests as they are once more%s", alone(base.key))
+			var err error
+			if v, err = b.verify(ctx, b.tree, asked, "last "+key); err != nil {
 				return err
 			}
-			p.Took = time.Since(begun)
-			broke = broke || len(p.Breaks) > 0
+			lasts[key] = v
 		}
-	}
-	if !broke {
-		return nil
-	}
-	b.tell("running the tests as they are once more")
-	if v, err = b.verify(ctx, b.tree, nil, "last"); err != nil {
-		return err
-	}
-	for _, p := range proofs {
-		p.Unsteady = p.Why == "" && notHeld(p, v) != ""
+		p.Unsteady = notHeld(p, v) != ""
 	}
 	return nil
 }
@@ -353,9 +432,9 @@ func (b *breaker) judge(ctx context.Context, p *Proof, br *Break, tree string) e
 		// What cannot be read or imported ends with another status, and no report speaks of its tests.
 		br.Built = ended.OK || ended.Killed || v.Results.Named(p.Tests)
 	case br.End != trace.Held || v.Results.Counts().Failed > 0:
-	case !ended.OK && b.passed:
+	case !ended.OK && last(b.base.Steps).OK:
 		br.End, br.Said = trace.Stopped, why // not by a test: a process that died, an error that nobody waited for
-	case v.Results.Beside(p.Tests) < b.first.Beside(p.Tests):
+	case v.Results.Beside(p.Tests) < b.base.Results.Beside(p.Tests):
 		br.End, br.Said = trace.Stopped, "fewer tests of its file were run than without the break"
 	}
 	return nil
@@ -390,9 +469,9 @@ func last(steps []Step) Step {
 // verify runs the tests on a tree; of the criterion's where the configured command asks for them.
 func (b *breaker) verify(ctx context.Context, tree string, p *Proof, why string) (Verified, error) {
 	by := b.run.o.Verify
-	by.NoFetch = b.run.installed
+	by.NoFetch, by.Part.Tests = b.run.installed, b.only
 	if p != nil {
-		by.Env, by.Timeout = b.env(p), b.limit
+		by.Env, by.Timeout = b.env(p), b.base.limit
 		why += " of " + p.Feature + "/" + p.ID
 	}
 	return b.run.verifyBy(ctx, b.slot, tree, "", by, why+" "+tree)

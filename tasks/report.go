@@ -155,6 +155,7 @@ func (e *execution) readReports(v *Verified) error {
 // A preset is how a runner of another language is asked for a report, and where it writes it.
 type preset struct {
 	name, test, junit string
+	only              func(files []string) []string // the arguments that make it run only these files; nil where there are none
 }
 
 // reportFile is where runners are told to write what became of each test.
@@ -163,17 +164,17 @@ const reportFile = ".spec-junit.xml"
 // presets are the runners whose reports are known.
 func presets() []preset {
 	return []preset{
-		{"vitest", "npx --no -- vitest run " + vitestReports, reportFile},
-		{"jest", jestReport, reportFile},
-		{"node", "node --test " + nodeReports, reportFile},
-		{"mocha", mochaReport, reportFile},
-		{"pytest", pytestReport, reportFile},
-		{"cargo", cargoReport, cargoOutput},
-		{"cargo-nextest", "cargo nextest run --offline --all-targets", "target/nextest/default/junit.xml"},
-		{"maven", "mvn -B -o test", "**/target/surefire-reports/TEST-*.xml"},
-		{"gradle", "$(test -x gradlew && echo ./gradlew || echo gradle) --offline test", "**/build/test-results/test/*.xml"},
-		{"phpunit", "$(test -x vendor/bin/phpunit && echo vendor/bin/phpunit || echo phpunit) --log-junit " + reportFile, reportFile},
-		{"rspec", "$(test -f Gemfile && echo bundle exec) rspec --require " + adaptersDir + "/rspec.rb --format progress --format RspecJunitFormatter --out " + reportFile, reportFile},
+		{"vitest", "npx --no -- vitest run " + vitestReports, reportFile, named},
+		{"jest", jestReport, reportFile, testPaths},
+		{"node", "node --test " + nodeReports, reportFile, named},
+		{"mocha", mochaReport, reportFile, named},
+		{"pytest", pytestReport, reportFile, named},
+		{"cargo", cargoReport, cargoOutput, nil},
+		{"cargo-nextest", "cargo nextest run --offline --all-targets", "target/nextest/default/junit.xml", nil},
+		{"maven", "mvn -B -o test", "**/target/surefire-reports/TEST-*.xml", surefire},
+		{"gradle", "$(test -x gradlew && echo ./gradlew || echo gradle) --offline test", "**/build/test-results/test/*.xml", gradleFilter},
+		{"phpunit", "$(test -x vendor/bin/phpunit && echo vendor/bin/phpunit || echo phpunit) --log-junit " + reportFile, reportFile, phpFilter},
+		{"rspec", "$(test -f Gemfile && echo bundle exec) rspec --require " + adaptersDir + "/rspec.rb --format progress --format RspecJunitFormatter --out " + reportFile, reportFile, named},
 	}
 }
 

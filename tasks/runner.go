@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/mod/modfile"
+
+	"spec.example/spec/internal/trace"
 )
 
 // Verification is what the configuration says of verify; an empty command is detected.
@@ -23,8 +25,14 @@ type Verification struct {
 	NoFetch                     bool          // what is depended on lies there already
 	JUnit                       string        // where a runner other than go test writes its report, a path or pattern
 	Coverage                    string        // where the tests write their coverage, a path or pattern; "" for go's own measure
-	GoArgs                      []string      // in the place of the arguments of a plain go test, to run a part of the tests
 	Env                         []string      // variables that the commands get beside the usual
+	Part                        Part          // of the tests; the zero value for all
+}
+
+// A Part is which tests are wanted. What the command cannot be told is run too.
+type Part struct {
+	GoArgs []string      // in the place of the arguments of a plain go test
+	Tests  []*trace.Test // where the command is a preset's, it runs only the files of these
 }
 
 // A Runner is the command line of a verification: what fetches dependencies, builds, and tests.
@@ -37,6 +45,7 @@ type Runner struct {
 	GoArgs  []string // its arguments
 	GoDirs  []string // the directories of the modules to run it in, where that is not the root
 	GoTags  string
+	Part    bool   // another runner runs a part of the tests
 	JUnit   string // where another runner writes its report, a path or pattern; "" for nowhere
 	Env     []string
 	Timeout time.Duration
@@ -46,16 +55,24 @@ type Runner struct {
 type Line struct {
 	Argv  []string
 	Shell string
+	Args  []string // behind Shell, as they are
 }
 
 func (l Line) String() string {
 	if l.Shell != "" {
-		return l.Shell
+		text := l.Shell
+		for _, arg := range l.Args {
+			text += " " + quoted(arg)
+		}
+		return text
 	}
 	return strings.Join(l.Argv, " ")
 }
 
 func (l Line) argv() []string {
+	if len(l.Args) > 0 {
+		return append([]string{"sh", "-c", l.Shell + ` "$@"`, "sh"}, l.Args...)
+	}
 	if l.Shell != "" {
 		return []string{"sh", "-c", l.Shell}
 	}
@@ -102,8 +119,11 @@ func Detect(fsys fs.FS, root string, v Verification) (Runner, error) {
 		r.Fetch = nil
 	}
 	r.GoTags, r.Env, r.Timeout = v.Tags, v.Env, v.Timeout
-	if len(v.GoArgs) > 0 && r.GoTests {
-		r.GoArgs = v.GoArgs
+	if len(v.Part.GoArgs) > 0 && r.GoTests {
+		r.GoArgs = v.Part.GoArgs
+	}
+	if part := narrowed(r.Test, v.Part.Tests); part != nil {
+		r.Test, r.Part = part, true
 	}
 	return r, nil
 }

@@ -246,23 +246,7 @@ func (r *run) policy() sandbox.Policy {
 		p.Mode = r.o.Sandbox.Mode
 	}
 	p.TCP = r.o.Sandbox.TCP
-	if rustup := rustupHome(r.o.Env); rustup != "" {
-		p = p.With([]string{rustup}, nil)
-	}
 	return p.With(r.o.Sandbox.Reads, r.o.Sandbox.Writes)
-}
-
-// rustupHome is where rustup keeps toolchains; "" where it is not used. Its cargo looks below the home directory, which is
-// another one in the sandbox.
-func rustupHome(env []string) string {
-	dir, home := lookup(env, "RUSTUP_HOME"), lookup(env, "HOME")
-	if dir == "" && home != "" {
-		dir = filepath.Join(home, ".rustup")
-	}
-	if info, err := os.Stat(filepath.Join(dir, "toolchains")); !filepath.IsAbs(dir) || err != nil || !info.IsDir() {
-		return ""
-	}
-	return dir
 }
 
 // childEnv is the environment of setup and verify: a home of its own, and the mark of a machine that nobody watches.
@@ -273,9 +257,6 @@ func (r *run) childEnv(temp string, extra ...string) []string {
 		"CARGO_HOME=" + filepath.Join(r.place, "packages", "cargo"),
 		"PIP_CACHE_DIR=" + filepath.Join(r.place, "packages", "pip"),
 	})
-	if rustup := rustupHome(r.o.Env); rustup != "" {
-		env = append(env, "RUSTUP_HOME="+rustup)
-	}
 	return append(env, extra...)
 }
 

@@ -101,7 +101,7 @@ func (r *run) verifyBy(ctx context.Context, s *slot, tree, task string, by Verif
 	if err != nil {
 		return Verified{}, err
 	}
-	v.ByTask = byTask
+	v.ByTask, v.Part = byTask, runner.Part
 	r.remember(known, v)
 	fault("verify.end")
 	return v, nil
