@@ -335,7 +335,7 @@ func (a *app) proveFeature(ctx context.Context, p *provers, index *trace.Index, 
 		return r, a.unproven(ctx, err)
 	}
 	for _, c := range criteria {
-		line := provenCriterion{Criterion: c.ID, Text: c.Text, Tests: []string{}, Unnoticed: []string{}, Level: mutate.None, Reason: "no test is tagged for it", Mutants: []mutate.Verdict{}}
+		line := provenCriterion{Criterion: c.ID, Text: c.Text, Tests: []string{}, Unnoticed: []string{}, Level: mutate.None, Reason: untagged(index, t.feature.Name, c.ID), Mutants: []mutate.Verdict{}}
 		for _, test := range index.Tests(t.feature.Name, c.ID) {
 			line.Tests = append(line.Tests, test.Name)
 		}
@@ -391,6 +391,16 @@ func (a *app) unproven(ctx context.Context, err error) error {
 		return &failure{exitInterrupted, fmt.Errorf("interrupted; spec.lock holds the criteria that were proven before"), ""}
 	}
 	return err
+}
+
+// untagged is why a criterion has no test: a tag may stand where go runs nothing that could fail for it alone.
+func untagged(index *trace.Index, feature, id string) string {
+	for _, tag := range index.Tags {
+		if tag.Feature == feature && tag.ID == id && tag.Test == nil && strings.HasSuffix(tag.File, "_test.go") {
+			return fmt.Sprintf("no test is tagged for it: the tag in %s:%d belongs to no TestX or FuzzX (an example, a benchmark or the method of a suite is none: tag the test that runs it)", tag.File, tag.Line)
+		}
+	}
+	return "no test is tagged for it"
 }
 
 // goTests are the tests of a criterion that go runs, scripts too.
