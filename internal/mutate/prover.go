@@ -513,11 +513,12 @@ func driverLine(place string) bool {
 type speech struct {
 	said string
 	open bool
+	spec bool // of ginkgo
 }
 
 func (s *speech) line(text string) {
 	if at := strings.Index(text, ": panic: "); at >= 0 && driverLine(strings.TrimSpace(text[:at])) {
-		text = "    " + text[at+2:]
+		text = text[at+2:]
 		if s.said == "" {
 			s.said = short(text)
 		}
@@ -527,8 +528,17 @@ func (s *speech) line(text string) {
 		s.said, s.open = short(m[1]), false
 		return
 	}
+	text = colours().ReplaceAllString(text, "")
 	words := strings.Join(strings.Fields(text), " ")
+	if failed, ok := strings.CutPrefix(words, "[FAILED] "); ok && s.said == "" { // as ginkgo says it: the place comes last
+		s.said, s.open, s.spec = short(failed), true, true
+		return
+	}
 	switch {
+	case s.spec && s.open && strings.HasPrefix(words, "In ["):
+		_, at, _ := strings.Cut(words, " at: ")
+		at, _, _ = strings.Cut(at, " ")
+		s.said, s.open = short(filepath.Base(at)+": "+s.said), false
 	case s.said == "":
 		if said().MatchString(text) {
 			s.said = short(text)
@@ -573,11 +583,14 @@ func (r ran) account() string {
 }
 
 // A crash is what a process prints that panics: where a script shows that of one that it started, no assertion is what
-// failed.
+// failed. Nor is it where a framework goes on behind a panic: ginkgo, a suite of testify, and check each have words for that.
 type crash struct{ panics, trace bool }
 
 func (c *crash) line(text string) {
-	text = strings.TrimLeft(text, " \t")
+	text = strings.TrimLeft(colours().ReplaceAllString(text, ""), " \t")
+	if recovered().MatchString(text) {
+		c.panics, c.trace = true, true
+	}
 	if strings.HasPrefix(text, "panic: ") || strings.HasPrefix(text, "fatal error: ") {
 		c.panics = true
 	}
@@ -585,6 +598,12 @@ func (c *crash) line(text string) {
 		c.trace = true
 	}
 }
+
+var colours = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile("\x1b\\[[0-9;]*m") })
+
+var recovered = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(?:\[PANICKED\]|\S+\.go:\d+: test panicked: |\.\.\. Panic: )`)
+})
 
 func (c *crash) seen() bool { return c.trace }
 

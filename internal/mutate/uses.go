@@ -146,7 +146,7 @@ func (m *maker) keep(n ast.Node, to string) string {
 		}
 		switch obj := obj.(type) {
 		case *types.Var:
-			if obj.IsField() || m.uses.params[obj] || obj.Parent() == m.pkg.Types.Scope() {
+			if obj.IsField() || obj.Pkg() != m.pkg.Types || m.uses.params[obj] || obj.Parent() == m.pkg.Types.Scope() {
 				return true
 			}
 		case *types.PkgName:

@@ -3,6 +3,7 @@ package unused
 
 import (
 	"errors"
+	"io"
 	"strings"
 )
 
@@ -41,6 +42,18 @@ func Wrap(of interface{}) func() string {
 		return func() string { return of + "!" }
 	case func() string:
 		return of
+	case io.Reader:
+		if _, err := of.Read(make([]byte, 9)); err != io.EOF {
+			return nil
+		}
+		return func() string { return end(io.EOF).Error() }
 	}
 	return func() string { return "?" }
+}
+
+func end(err error) error {
+	if err == io.EOF {
+		return io.ErrUnexpectedEOF
+	}
+	return io.EOF
 }

@@ -1,6 +1,9 @@
 package unused
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestHollow(t *testing.T) {
 	for _, words := range [][]string{nil, {"a"}, {"a", "b"}} {
@@ -8,4 +11,7 @@ func TestHollow(t *testing.T) {
 	}
 	Wrap(Wrap("d"))()
 	Wrap(1)()
+	if end := Wrap(strings.NewReader("")); end != nil {
+		end()
+	}
 }
