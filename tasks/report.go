@@ -69,7 +69,11 @@ func (e *execution) readCoverageFile(v *Verified) error {
 		all.Covered, all.Lines = all.Covered+one.Covered, all.Lines+one.Lines
 	}
 	if e.r.coverage = all.Percent(); all.Lines == 0 && v.OK {
-		v.Summary += "; no file matches verify.coverage.file (" + e.r.o.Verify.Coverage + ")"
+		why := "no file matches verify.coverage.file"
+		if len(found) > 0 {
+			why = filepath.Base(found[0]) + " tells of no line that could be run: verify.coverage.file"
+		}
+		v.Summary += "; " + why + " (" + e.r.o.Verify.Coverage + ")"
 	}
 	return nil
 }
