@@ -50,9 +50,7 @@ func (c *cache) get(ctx context.Context, userID string) (sub *Subscription, asOf
 		return entry.get(time.Time{})
 	}
 	began := c.now()
-	wait, cancel := context.WithTimeout(ctx, c.wait)
-	sub, err = c.load(wait, userID)
-	cancel()
+	sub, err = c.read(ctx, userID)
 	switch {
 	case err != nil && !errors.Is(err, ErrNotFound):
 		if known && c.now().Sub(entry.at) <= cacheStale {
@@ -76,6 +74,13 @@ func (c *cache) get(ctx context.Context, userID string) (sub *Subscription, asOf
 	}
 	c.mu.Unlock()
 	return entry.get(time.Time{})
+}
+
+// read asks the database, which has to answer soon.
+func (c *cache) read(ctx context.Context, userID string) (*Subscription, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.wait)
+	defer cancel()
+	return c.load(ctx, userID)
 }
 
 func (e cached) get(asOf time.Time) (*Subscription, time.Time, error) {

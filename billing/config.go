@@ -71,9 +71,7 @@ func ConfigFromEnv(getenv func(string) string) (Config, error) {
 // Terms are what a plan costs for who subscribes now.
 func (c Config) Terms(plan Plan) Terms {
 	t, _ := plan.Terms()
-	if cents := c.Amounts[plan]; cents > 0 {
-		t.Amount = cents
-	}
+	t.Amount = cmp.Or(c.Amounts[plan], t.Amount)
 	return t
 }
 
@@ -220,16 +218,7 @@ const notByDays = -1
 
 // or fills in what an answer left out. A price never changes, so that what is known of it is true.
 func (t Terms) or(known Terms) Terms {
-	if t.Amount == 0 {
-		t.Amount = known.Amount
-	}
-	if t.Currency == "" {
-		t.Currency = known.Currency
-	}
-	if t.IntervalDays == 0 {
-		t.IntervalDays = known.IntervalDays
-	}
-	return t
+	return Terms{Amount: cmp.Or(t.Amount, known.Amount), Currency: cmp.Or(t.Currency, known.Currency), IntervalDays: cmp.Or(t.IntervalDays, known.IntervalDays)}
 }
 
 // isStripeError tells whether an error is one of Stripe's with a status among codes.

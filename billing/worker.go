@@ -1,6 +1,7 @@
 package billing
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -122,10 +123,7 @@ func (w *Worker) round(ctx context.Context, due time.Time) (done int, skipped bo
 }
 
 func (w *Worker) workers() int {
-	if n := w.stripe.config.Workers; n > 0 {
-		return n
-	}
-	return 4
+	return cmp.Or(w.stripe.config.Workers, 4)
 }
 
 // take notes that something is done for a customer; false when it is already.
