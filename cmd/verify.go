@@ -343,7 +343,7 @@ func (a *app) showVerification(v verification, run *tasks.VerifiedTree) error {
 		if p.Result == "passed" {
 			proven++
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", p.Criterion, p.Result, first(p.Breaks, "-"), clean(strings.Join(p.names, ", ")))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", p.Criterion, p.Result, first(p.Breaks, "-"), clean(strings.ReplaceAll(strings.Join(p.names, ", "), "\n", " ")))
 	}
 	if err := w.Flush(); err != nil {
 		return err

@@ -65,7 +65,7 @@ func languages() []language {
 			tests: []*pattern{re(`^\s*(?:#\[[^\]]*\]\s*)*(?:pub(?:\([^)]*\))?\s+)?(?:async\s+)?(?:unsafe\s+)?fn\s+(\w+)`)}, marks: re(`#\[(?:[\w:]+::)?(?:test|rstest|test_case|quickcheck)\b`),
 			groups: re(`^\s*(?:pub\s+)?mod\s+(\w+)\s*\{`), asserts: re(`\b(?:debug_)?assert\w*!|\bpanic!|\bprop_assert`), skips: re(`^\s*#\[ignore\b`)},
 		{exts: " .java .groovy ", locals: re(`^(?:var|int|long|short|byte|char|float|double|boolean|[A-Z]\w*|>|\]) \w+ = [^=]`), line: []string{"//"}, block: cBlock, quotes: `"'`,
-			tests: []*pattern{re(`^\s*(?:@[\w.]+(?:\([^)]*\))?\s+)*(?:(?:public|protected|private|static|final)\s+)*(?:void|[\w<>\[\]]+)\s+(\w+)\s*\([^;]*$`)}, marks: re(`@(?:Test|ParameterizedTest|RepeatedTest|TestFactory|Property)\b`),
+			tests: []*pattern{re(`^\s*(?:@[\w.]+(?:\([^)]*\))?\s+)*(?:(?:public|protected|private|static|final)\s+)*(?:void|[\w.<>\[\]]+)\s+(\w+)\s*\((?:[^;]*$|[^;{}]*\)[^;{}]*\{)`)}, marks: re(`@(?:Test|ParameterizedTest|RepeatedTest|TestFactory|Property)\b`),
 			groups: re(`^\s*(?:(?:public|static|final|abstract)\s+)*class\s+(\w+)`), asserts: re(`\bassert\w*\b|\bverify\(|\bfail\(`), skips: re(`^\s*@(?:Disabled|Ignore)\b`)},
 		{exts: " .kt .kts ", locals: re(`^va[lr] \w+ [=:]`), line: []string{"//"}, block: cBlock, quotes: `"'`, triple: true,
 			tests: []*pattern{re("^\\s*(?:@[\\w.]+(?:\\([^)]*\\))?\\s+)*(?:(?:public|internal|private|override|suspend)\\s+)*fun\\s+(?:`([^`]+)`|(\\w+))\\s*\\("), re(`^\s*(?:test|should|it|scenario)\(\s*"([^"\n]+)"`)},

@@ -34,6 +34,7 @@ type found struct {
 	nameAt         int
 	name           string // as it is written
 	table          bool   // it is called with each row of a table
+	joined         bool   // something is added to the name
 }
 
 func newSource(lang *language, text string) *source {
@@ -226,6 +227,9 @@ func (s *source) titled(f found, n, at int) (found, bool) {
 				end := s.closing(title)
 				f.nameAt, f.name = title+1, strings.TrimSpace(s.text[title+1:max(title+1, end-1)])
 				f.head, f.to = s.head(n), s.matching(at)
+				if next := s.codeAfter(end); next < len(s.text) && s.text[next] == '+' {
+					f.joined = true
+				}
 				return f, f.name != ""
 			}
 			at = s.matching(at)
@@ -290,6 +294,8 @@ func (s *source) head(n int) int {
 		off := s.starts[i] + len(line) - len(strings.TrimLeft(line, " \t"))
 		switch {
 		case s.kinds[off] == inComment:
+		case attribute().MatchString(line) && s.declares(line):
+			return at // `@Test void adds() { … }` in one line
 		case attribute().MatchString(line):
 		case strings.HasSuffix(trimmed, ")") || strings.HasSuffix(trimmed, ","): // a decorator over several lines
 			if !s.decorated(i) {
@@ -301,6 +307,11 @@ func (s *source) head(n int) int {
 		at = s.starts[i]
 	}
 	return at
+}
+
+// declares tells whether a line holds a test itself, beside its attributes.
+func (s *source) declares(line string) bool {
+	return slices.ContainsFunc(s.lang.tests, func(p *pattern) bool { return p.find(line) != nil })
 }
 
 // decorated tells whether a line is the later part of an attribute that began above.
@@ -481,7 +492,56 @@ func (s *source) owner(at int) []found {
 			return s.inside(g)
 		}
 	}
+	if to := s.loop(next); to > next {
+		return s.inside(found{from: next - 1, to: to})
+	}
 	return nil
+}
+
+// loops begin statements that make a test for each of several values.
+var loops = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(?:for|foreach|while)\b|\.(?:forEach|map|each\w*|times|step|upto)\b`)
+})
+
+// loop is the end of the loop that begins at an offset; 0 where none does.
+func (s *source) loop(at int) int {
+	if at >= len(s.text) || s.kinds[at] != inCode && s.lang.quotes == "" {
+		return 0
+	}
+	n := s.lineOf(at)
+	if s.lang.body == ends {
+		if line := s.code(n); loops().MatchString(strings.TrimSpace(line)) && (strings.Contains(line, " do") || strings.HasPrefix(strings.TrimSpace(line), "for")) {
+			return s.end(n, at)
+		}
+		return 0
+	}
+	if s.lang.body != braces {
+		return 0
+	}
+	head, from := strings.Builder{}, at // what stands outside of brackets
+	for at < len(s.text) {
+		switch c := s.text[at]; {
+		case s.kinds[at] != inCode:
+			at++
+			continue
+		case c == '(', c == '[', c == '{':
+			head.WriteByte(c)
+			to := s.matching(at)
+			if loops().MatchString(head.String()) && len(s.inside(found{from: at - 1, to: to})) > 0 {
+				return to
+			}
+			at = to
+			continue
+		case c == ';', c == ')', c == '}':
+			return 0
+		case c == '\n' && at-from > 4000:
+			return 0
+		default:
+			head.WriteByte(c)
+		}
+		at++
+	}
+	return 0
 }
 
 func (s *source) inside(g found) (out []found) {

@@ -55,6 +55,9 @@ func (s *source) identity(file string, f found) *Test {
 		if f.table || q == '`' && strings.Contains(f.name, "${") || q == '"' && strings.Contains(f.name, "#{") && s.lang.body == ends {
 			t.like = shape(t.Name)
 		}
+		if f.joined {
+			t.like = regexp.MustCompile(`^(?s:` + regexp.QuoteMeta(t.Name) + `.*)$`)
+		}
 	}
 	for _, m := range displayed().FindAllStringSubmatch(s.text[f.head:f.from+len(s.lineText(s.lineOf(f.from)))], -1) {
 		if shown := unescaped(m[2]); m[1] == "DisplayName" {
