@@ -203,7 +203,7 @@ func timeUnit(unit string) time.Duration {
 }
 
 // named lists the numbers and quoted words of a criterion as code may write them: 29.00 and $29 also as 2900, 30 days
-// also as hours and seconds. Numbers of one digit without a unit name nothing that could be looked up.
+// also as hours and seconds. Numbers of one digit without a unit, and nothing at all ($0), name nothing that could be looked up.
 func named(text string) []mutate.Named {
 	var out []mutate.Named
 	add := func(n mutate.Named) {
@@ -224,7 +224,7 @@ func named(text string) []mutate.Named {
 		if _, cents, ok := strings.Cut(n, "."); ok && len(cents) == 2 && unit == "" {
 			unit = "dollar"
 		}
-		if len(n) == 1 && unit == "" {
+		if len(n) == 1 && unit == "" || v == 0 {
 			continue
 		}
 		for _, f := range slices.Concat([]float64{1}, units(unit)) {

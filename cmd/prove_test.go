@@ -19,6 +19,7 @@ func TestNamed(t *testing.T) {
 		"for 2 hours or 2 weeks":                                {"2 of 2h0m0s", "120 of 2h0m0s", "7200 of 2h0m0s", "7200000 of 2h0m0s", "2 of 336h0m0s", "14 of 336h0m0s", "336 of 336h0m0s", "1209600 of 336h0m0s"},
 		"with status 401":                                       {"401"},
 		"after 3 attempts":                                      nil,
+		"an invoice of $0 or 0.00":                              nil,
 		"a discount of 15% is given":                            {"15 of a unit", "0.15 of a unit"},
 		"at most 10 MB":                                         {"10 of a unit", "10000000 of a unit", "10485760 of a unit"},
 		"the header `Retry-After` with \"soon\"":                {"Retry-After", "soon"},
