@@ -38,6 +38,7 @@ type Mutant struct {
 	named    bool          // is tried only for a criterion that names the number
 	round    int           // of several changes of one number: which
 	logged   bool          // a part of what is logged
+	keeps    bool          // its function has a part in what one run leaves and the next finds
 	compiles bool
 }
 
@@ -151,7 +152,13 @@ func (m *maker) decls() {
 			if d.Recv != nil && len(d.Recv.List) > 0 {
 				m.fn = m.text(d.Recv.List[0].Type) + "." + m.fn
 			}
+			before := len(m.out)
 			m.function(d.Type, d.Body)
+			if m.uses.keeps(m.pkg, d.Body) {
+				for _, mu := range m.out[before:] {
+					mu.keeps = true
+				}
+			}
 		case *ast.GenDecl:
 			if d.Tok == token.CONST || d.Tok == token.VAR {
 				m.fn = ""

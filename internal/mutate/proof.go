@@ -419,7 +419,7 @@ func (x *proof) together(ctx context.Context, m *Mutant, u *unit, likely bool) (
 	switch {
 	case err != nil:
 		return r, err
-	case r.outcome == Passed && !r.hit:
+	case r.outcome == Passed && (!r.hit || m.keeps):
 		return x.alone(ctx, m, u)
 	case r.outcome == Passed:
 		u.repeats = true

@@ -467,6 +467,7 @@ func TestHabits(t *testing.T) {
 		"TestCounts":    {[]string{"ids++", "return ids"}, []string{"n < 0", "n * 2", "return n * 2"}},
 		"TestRegisters": {[]string{"n < 0", "n * 2", "return n * 2"}, []string{"names[name] = true"}},
 		"TestGolden":    {[]string{"n < 0", "n * 2", "return n * 2"}, nil},
+		"TestLooksUp":   {[]string{"ok", "n * n", "return v"}, []string{"squares[n] = v"}},
 		"TestCaptures":  {[]string{"n < 0", "n * 2", "return n * 2"}, nil},
 	} {
 		r, err := p.Prove(t.Context(), []mutate.Test{{Dir: dir, Name: test}}, mutate.Criterion{Name: "f/1.1"})

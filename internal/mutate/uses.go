@@ -18,10 +18,11 @@ type uses struct {
 	params map[types.Object]bool        // and results: they need no use
 	beside map[ast.Expr]map[string]bool // of a case, or a key of a map: the constants that stand beside it
 	index  map[ast.Expr]bool            // of an element of an array
+	kept   map[types.Object]bool        // variables of the package that its functions change: what one run leaves another finds
 }
 
 func usesOf(p *packages.Package) *uses {
-	u := &uses{of: map[types.Object][]token.Pos{}, params: map[types.Object]bool{}, beside: map[ast.Expr]map[string]bool{}, index: map[ast.Expr]bool{}}
+	u := &uses{of: map[types.Object][]token.Pos{}, params: map[types.Object]bool{}, beside: map[ast.Expr]map[string]bool{}, index: map[ast.Expr]bool{}, kept: map[types.Object]bool{}}
 	set := map[*ast.Ident]bool{} // that are only given a value
 	for _, f := range p.Syntax {
 		ast.Inspect(f, func(n ast.Node) bool {
@@ -50,12 +51,80 @@ func usesOf(p *packages.Package) *uses {
 			return true
 		})
 	}
+	for _, f := range p.Syntax {
+		for _, d := range f.Decls {
+			if fn, ok := d.(*ast.FuncDecl); ok && fn.Body != nil && fn.Name.Name != "init" {
+				u.changes(p, fn.Body)
+			}
+		}
+	}
 	for id, obj := range p.TypesInfo.Uses {
 		if !set[id] {
 			u.of[obj] = append(u.of[obj], id.Pos())
 		}
 	}
 	return u
+}
+
+// changes notes the variables of the package that a function gives a value, or a part of them, or an address of.
+func (u *uses) changes(p *packages.Package, body *ast.BlockStmt) {
+	note := func(e ast.Expr) {
+		for {
+			switch x := e.(type) {
+			case *ast.ParenExpr:
+				e = x.X
+				continue
+			case *ast.IndexExpr:
+				e = x.X
+				continue
+			case *ast.StarExpr:
+				e = x.X
+				continue
+			case *ast.SelectorExpr:
+				e = x.X
+				continue
+			case *ast.Ident:
+				if v, ok := p.TypesInfo.Uses[x].(*types.Var); ok && v.Parent() == p.Types.Scope() {
+					u.kept[v] = true
+				}
+			}
+			return
+		}
+	}
+	ast.Inspect(body, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.AssignStmt:
+			for _, e := range n.Lhs {
+				note(e)
+			}
+		case *ast.IncDecStmt:
+			note(n.X)
+		case *ast.UnaryExpr:
+			if n.Op == token.AND {
+				note(n.X)
+			}
+		case *ast.SelectorExpr: // a method that takes the address: once.Do, m.Store
+			if s := p.TypesInfo.Selections[n]; s != nil && s.Kind() == types.MethodVal {
+				_, given := s.Recv().Underlying().(*types.Pointer)
+				_, taken := s.Obj().(*types.Func).Signature().Recv().Type().Underlying().(*types.Pointer)
+				if taken && !given {
+					note(n.X)
+				}
+			}
+		}
+		return true
+	})
+}
+
+// keeps tells whether a function has a part in what runs leave behind.
+func (u *uses) keeps(p *packages.Package, body *ast.BlockStmt) bool {
+	found := false
+	ast.Inspect(body, func(n ast.Node) bool {
+		id, ok := n.(*ast.Ident)
+		found = found || ok && u.kept[p.TypesInfo.Uses[id]]
+		return !found
+	})
+	return found
 }
 
 func (u *uses) declared(p *packages.Package, list *ast.FieldList) {

@@ -35,3 +35,15 @@ func Sum(a, b int) *int {
 	}
 	return &s
 }
+
+var squares = map[int]int{}
+
+// Square looks it up, or reckons.
+func Square(n int) int {
+	if v, ok := squares[n]; ok {
+		return v
+	}
+	v := n * n
+	squares[n] = v
+	return v
+}

@@ -66,3 +66,10 @@ func TestAllocates(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
+
+// What it asks for is looked up when it runs again.
+func TestLooksUp(t *testing.T) {
+	if a, b := Square(3), Square(3); a != 9 || b != 9 {
+		t.Errorf("%d %d", a, b)
+	}
+}
