@@ -81,7 +81,7 @@ func (rs *Results) readJUnit(from io.Reader) error {
 		}
 		return nil
 	}
-	d := xml.NewDecoder(r)
+	d := xml.NewDecoder(newCleanXML(r))
 	d.CharsetReader = func(_ string, in io.Reader) (io.Reader, error) { return in, nil }
 	type suite struct {
 		name, file string

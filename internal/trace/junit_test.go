@@ -63,6 +63,37 @@ func TestJUnit(t *testing.T) {
 	}
 }
 
+// Tests print what they like, and some runners write it into their report as it is.
+func TestReportsThatAreNotQuiteXML(t *testing.T) {
+	for name, report := range map[string]string{
+		"colours":         "<testsuite><testcase classname=\"test_a\" name=\"test_a\"><system-out>\x1b[31mred\x00\x1b[0m</system-out></testcase></testsuite>",
+		"not UTF-8":       "<testsuite><testcase classname=\"test_a\" name=\"test_a\"><system-out>\xe9\xff</system-out></testcase></testsuite>",
+		"references":      "<testsuite><testcase classname=\"test_a\" name=\"test_a\"><system-out>&#27;[31m&#x1b;&#x0; &#65; &amp;</system-out></testcase></testsuite>",
+		"Latin 1":         "<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?><testsuite><testcase classname=\"test_a\" name=\"test_a\"><system-out>\xe9</system-out></testcase></testsuite>",
+		"Windows, a mark": "\ufeff<?xml version=\"1.0\"?>\r\n<testsuite>\r\n<testcase classname=\"test_a\" name=\"test_a\">\r\n</testcase>\r\n</testsuite>\r\n",
+		"a DTD":           "<!DOCTYPE testsuite SYSTEM \"file:///etc/passwd\"><testsuite><testcase classname=\"test_a\" name=\"test_a\"/></testsuite>",
+		"long":            "<testsuite><testcase classname=\"z\" name=\"z\"><system-out>" + strings.Repeat("\x1bé&#7;", 5000) + "</system-out></testcase><testcase classname=\"test_a\" name=\"test_a\"/></testsuite>",
+	} {
+		rs, err := ReadJUnit(strings.NewReader(report))
+		if err != nil || rs.Of(&Test{File: "test_a.py", Name: "test_a"}) != Passed {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	rs, err := ReadJUnit(strings.NewReader("<?xml version=\"1.0\" encoding=\"windows-1252\"?><testsuite><testcase classname=\"a.test.js\" name=\"caf\xe9\"/></testsuite>"))
+	if err != nil || rs.Of(&Test{File: "a.test.js", Name: "café"}) != Passed {
+		t.Errorf("a name in Latin 1: %v", err)
+	}
+	for name, report := range map[string]string{
+		"cut off": "<testsuite><testcase classname=\"test_a\" name=\"test_a\"/><testcase classname=\"te",
+		"a bomb":  "<!DOCTYPE l [<!ENTITY a \"aaaa\"><!ENTITY b \"&a;&a;&a;&a;\">]><testsuite><testcase classname=\"test_a\" name=\"test_a\"><system-out>&b;</system-out></testcase></testsuite>",
+		"deep":    strings.Repeat("<testsuite>", 20_000),
+	} {
+		if _, err := ReadJUnit(strings.NewReader(report)); err == nil {
+			t.Errorf("%s is read", name)
+		}
+	}
+}
+
 // What panics is an assertion by its place: of the test's own lines an assert! or panic!, whatever words it has.
 func TestRustPanics(t *testing.T) {
 	const src = `pub fn add(a: u32, b: u32) -> u32 {
