@@ -82,6 +82,7 @@ func TestGuardCapabilities(t *testing.T) {
 	}
 }
 
+// spec:workflow/4.3
 func TestGuardWrites(t *testing.T) {
 	dir := home(t)
 	open := t.TempDir()
