@@ -24,6 +24,17 @@ const (
 // Ending tells how a test ended, with the first line of what was said. Runners write <error> for what is no assertion, or
 // <failure> for both: then the class of what was thrown tells.
 func (rs *Results) Ending(t *Test) (Ending, string) {
+	end, said := rs.ending(t)
+	rank := []Ending{Asserted, Overtime, Stopped, Unclear, Held}
+	for _, twin := range t.twins {
+		if e, s := rs.ending(twin); slices.Index(rank, e) < slices.Index(rank, end) {
+			end, said = e, s
+		}
+	}
+	return end, said
+}
+
+func (rs *Results) ending(t *Test) (Ending, string) {
 	end, said := Unclear, ""
 	cases := rs.casesOf(t)
 	flaky := slices.ContainsFunc(cases, func(x *Result) bool { return x.Outcome == Flaky || x.Outcome == NotRun })

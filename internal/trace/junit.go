@@ -459,8 +459,20 @@ func (rs *Results) casesOf(t *Test) []*Result {
 	return cases
 }
 
-// foreignOf gives what became of a test of another language: the worst of the cases that are it.
+// foreignOf gives what became of a test of another language: the worst of the cases that are it, and its twins.
 func (rs *Results) foreignOf(t *Test) Outcome {
+	worst := rs.oneOf(t)
+	rank := []Outcome{Failed, TimedOut, Flaky, NotRun, Skipped, Passed}
+	for _, twin := range t.twins {
+		if one := rs.oneOf(twin); slices.Index(rank, one) < slices.Index(rank, worst) {
+			worst = one
+		}
+	}
+	return worst
+}
+
+// oneOf is that of a test without its twins.
+func (rs *Results) oneOf(t *Test) Outcome {
 	cases := rs.casesOf(t)
 	if len(cases) == 0 {
 		return NotRun
@@ -499,5 +511,5 @@ func (rs *Results) Beside(tests []*Test) (n int) {
 
 // Named tells whether reports speak of each of the tests, if only as of one that was not run.
 func (rs *Results) Named(tests []*Test) bool {
-	return !slices.ContainsFunc(tests, func(t *Test) bool { return len(rs.casesOf(t)) == 0 })
+	return !slices.ContainsFunc(tests, func(t *Test) bool { return len(rs.casesOf(t)) == 0 || !rs.Named(t.twins) })
 }

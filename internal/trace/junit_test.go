@@ -285,3 +285,52 @@ func extOf(runner string) string {
 	}
 	return ".py"
 }
+
+// Two tests of one name in a file, for one criterion: what one of them says does not hide the other.
+func TestTwins(t *testing.T) {
+	const src = `class TestOrder:
+    # spec:f/1.1
+    def test_refuses(self):
+        assert 1 == 1
+
+class TestRefund:
+    # spec:f/1.1, 1.2
+    def test_refuses(self):
+        assert 2 == 2
+        assert 3 == 3
+
+    # spec:f/1.1
+    # spec:f/1.1
+    def test_once(self):
+        assert 4 == 4
+`
+	index, err := Scan(fstest.MapFS{"test_a.py": {Data: []byte(src)}}, ".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests, other := index.Tests("f", "1.1"), index.Tests("f", "1.2")
+	if len(tests) != 2 || len(other) != 1 || tests[0].Asserts != 3 || other[0].Asserts != 2 || tests[0].Body == other[0].Body {
+		t.Fatalf("%+v, %+v", tests, other)
+	}
+	const order, refund = `<testcase classname="test_a.TestOrder" name="test_refuses">`, `<testcase classname="test_a.TestRefund" name="test_refuses">`
+	for report, want := range map[string]struct {
+		both, one Outcome
+		end       Ending
+	}{
+		order + "</testcase>" + refund + "</testcase>":                                                             {Passed, Passed, Held},
+		order + "</testcase>" + refund + `<failure message="assert 2 == 3">E AssertionError</failure></testcase>`:  {Failed, Failed, Asserted},
+		order + `<failure message="AssertionError: assert 1 == 3">x</failure></testcase>` + refund + "</testcase>": {Failed, Passed, Asserted},
+		order + "</testcase>":  {NotRun, NotRun, Unclear},
+		refund + "</testcase>": {NotRun, Passed, Unclear},
+		order + "</testcase>" + refund + "<skipped/></testcase>": {Skipped, Skipped, Unclear},
+	} {
+		rs, err := ReadJUnit(strings.NewReader("<testsuite name=\"pytest\">" + report + "</testsuite>"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		end, _ := rs.Ending(tests[0])
+		if got, one := rs.Of(tests[0]), rs.Of(other[0]); got != want.both || one != want.one || end != want.end {
+			t.Errorf("%s: both %s, the second %s, ended %v; want %v", report, got, one, end, want)
+		}
+	}
+}

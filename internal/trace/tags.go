@@ -8,6 +8,7 @@ import (
 	"path"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -43,6 +44,7 @@ type Test struct {
 	also   string         // another name that it is shown by
 	like   *regexp.Regexp // what its names look like, where they hold parameters; nil where they hold none
 	rivals []*Test        // other tests of the file that a case could be of
+	twins  []*Test        // of its name in the file, in other groups, and for the same criterion: each has to pass
 
 	verdicts map[[2]int]bool // of Rust, the lines and columns at which an assertion of the tests around it begins
 }
@@ -133,17 +135,38 @@ func (ix *Index) Of(wanted func(Tag) bool) *Index {
 // group collects the tests of each criterion.
 func (ix *Index) group() {
 	ix.byID = map[string][]*Test{}
-	known := map[[2]string]bool{}
+	known := map[[2]string]int{} // where it stands
 	for _, t := range ix.Tags {
 		if t.Test == nil {
 			continue
 		}
 		key := t.Feature + "/" + t.ID
-		if test := [2]string{key, t.Test.File + "\x00" + t.Test.Name}; !known[test] {
-			known[test] = true
+		test := [2]string{key, t.Test.File + "\x00" + t.Test.Name}
+		at, ok := known[test]
+		switch {
+		case !ok:
+			known[test] = len(ix.byID[key])
 			ix.byID[key] = append(ix.byID[key], t.Test)
+		case !ix.byID[key][at].is(t.Test):
+			ix.byID[key][at] = ix.byID[key][at].beside(t.Test)
 		}
 	}
+}
+
+// is tells whether another test is the same one, or one of its twins.
+func (t *Test) is(other *Test) bool {
+	return t.Line == other.Line || slices.ContainsFunc(t.twins, func(twin *Test) bool { return twin.Line == other.Line })
+}
+
+// beside is a test with another of its name in the file, which a lock could not tell from it: it holds what both do.
+func (t *Test) beside(other *Test) *Test {
+	both := *t
+	both.twins = append(slices.Clone(t.twins), other)
+	sum := sha256.Sum256([]byte(t.Body + "\n" + other.Body))
+	both.Body = "sha256:" + hex.EncodeToString(sum[:])
+	both.Asserts += other.Asserts
+	both.Lines, both.Skips = t.Lines || other.Lines, t.Skips || other.Skips
+	return &both
 }
 
 type scanner struct {
