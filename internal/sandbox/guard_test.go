@@ -347,6 +347,14 @@ func TestRefusalsNameTheConfiguration(t *testing.T) {
 	if got := policy.Refused("error: reading " + key + "\nerror: Permission denied (os error 13)\n"); len(got) != 1 || !strings.Contains(got[0], "{reads: ["+key+"]}") {
 		t.Errorf("what the line before names was not what was refused: %q", got)
 	}
+	for _, line := range []string{"    a_test.go:9: mkdir testdata: permission denied", "Error: EACCES: permission denied, open 'testdata'", "E  PermissionError: [Errno 13] Permission denied: 'testdata'", "Permission denied @ rb_sysopen - testdata (Errno::EACCES)"} {
+		if got := policy.Refused(key + " is well\n" + line + "\n"); len(got) != 1 || !strings.HasPrefix(got[0], "testdata was refused") || !strings.Contains(got[0], "{writes: [DIRECTORY]}") {
+			t.Errorf("%q: %q", line, got)
+		}
+	}
+	if got := policy.Refused("want: permission denied\ngot: open door: allowed\n"); len(got) != 0 {
+		t.Errorf("nothing was refused: %q", got)
+	}
 	if strings.Contains(hints, "/etc/hostname") {
 		t.Errorf("a place that is open is called closed: %s", hints)
 	}

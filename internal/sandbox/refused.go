@@ -18,6 +18,12 @@ var absolute = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile("/[^\\s'\"`:,;()<>|\u2018\u2019]+")
 })
 
+// relative is how Go, Node, Python and Ruby say that a place was refused which the program named from where it works.
+var relative = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?i)\b(?:open|mkdir|mkdirat|create|rename|remove|unlinkat|symlink|link|chmod|truncate) ([^\s:/'"][^\s:'"]*): (?:permission denied|read-only file system|operation not permitted)` +
+		`|permission denied, \w+ '([^/'][^']*)'|permission denied: '([^/'][^']*)'|permission denied @ \w+ - ([^/\s]\S*)`)
+})
+
 // spoken is the place in a script at which a shell says what was refused: the script itself was not.
 var spoken = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^\s*/[^\s:]+: (?:line )?\d+: `) })
 
@@ -28,6 +34,11 @@ func (p Policy) Refused(output string) []string {
 		return nil
 	}
 	var hints []string
+	add := func(hint string) {
+		if hint != "" && !slices.Contains(hints, hint) && len(hints) < 10 {
+			hints = append(hints, hint)
+		}
+	}
 	before := ""
 	for line := range strings.Lines(output) {
 		said := before
@@ -40,11 +51,12 @@ func (p Policy) Refused(output string) []string {
 		if paths == nil && len(said) <= 4096 { // causes are listed one a line, the last of them last
 			paths = absolute().FindAllString(said, 3)
 		}
+		if m := relative().FindStringSubmatch(line); m != nil {
+			add(fmt.Sprintf("%s was refused: what lies not below TMPDIR is closed to tests that write; sandbox: {writes: [DIRECTORY]} in your own configuration would open one", strings.Join(m[1:], "")))
+			continue
+		}
 		for _, path := range paths {
-			path = filepath.Clean(strings.TrimRight(path, "."))
-			if hint := p.opens(path); hint != "" && !slices.Contains(hints, hint) && len(hints) < 10 {
-				hints = append(hints, hint)
-			}
+			add(p.opens(filepath.Clean(strings.TrimRight(path, "."))))
 		}
 	}
 	return hints
